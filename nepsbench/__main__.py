@@ -1,0 +1,5 @@
+"""``python -m nepsbench``: the same as the ``nepsbench`` command."""
+
+from nepsbench.cli.main import main
+
+main()

@@ -1,0 +1,1 @@
+"""The stages of a regeneration, one function for each Airflow task."""

@@ -1,0 +1,1 @@
+"""The ``nepsbench`` command: one module a noun, one function a command, imports inside."""

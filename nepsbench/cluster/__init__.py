@@ -1,0 +1,1 @@
+"""How jobs are run: one small interface over SLURM and over local processes."""

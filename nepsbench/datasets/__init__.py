@@ -1,0 +1,1 @@
+"""What a configuration is trained on: prepared arrays with stored splits."""

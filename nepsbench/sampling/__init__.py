@@ -1,0 +1,1 @@
+"""Bit-streams and the sampling profile: which trials a campaign runs."""

@@ -1,0 +1,1 @@
+"""From a profile to worker portfolios and jobs: estimates and planning."""

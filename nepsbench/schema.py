@@ -1,0 +1,151 @@
+"""The tables and the metric dictionary: where training, warehouse, surrogate and client meet.
+
+Types are plain words (``int64``, ``float64``, ``string``, ``timestamp``), so that the light client
+can read this module without pyarrow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+#: Raised with every change of the tables; a release of another version is refused by name.
+SCHEMA_VERSION = 1
+
+Split = Literal["train", "valid", "test"]
+SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+
+
+class Status(str, Enum):
+    """What became of a trial. ``complete``: it reached the epochs its last wave asked for."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETE = "complete"
+    DIVERGED = "diverged"
+    TIMEOUT = "timeout"
+    OOM = "oom"
+    FAILED = "failed"
+
+
+#: A trial with one of these has no more training to come.
+FINAL_STATUSES = frozenset({Status.COMPLETE, Status.DIVERGED})
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table; ``nullable`` ones may be missing, and missing stays missing."""
+
+    name: str
+    type: Literal["int64", "float64", "string", "timestamp"]
+    description: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Metric:
+    """An entry of the metric dictionary.
+
+    Attributes:
+        name: The column's name in its table.
+        table: ``trials`` (one value a trial) or ``epochs`` (one a trial and epoch).
+        unit: ``%``, ``s``, ``M``, ``MB``, or ``1`` for a plain number.
+        direction: Which way is better, or None where neither is.
+        split: The data that it is measured on, or None.
+        reproducible: True if the same trial must give the same bits again.
+        description: One line.
+    """
+
+    name: str
+    table: Literal["trials", "epochs"]
+    unit: str
+    direction: Literal["max", "min"] | None
+    split: Split | None
+    reproducible: bool
+    description: str
+
+
+def _split_metrics(split: Split) -> tuple[Metric, ...]:
+    def metric(
+        suffix: str, unit: str, direction: Literal["max", "min"], reproducible: bool, text: str
+    ) -> Metric:
+        return Metric(f"{split}_{suffix}", "epochs", unit, direction, split, reproducible, text)
+
+    measured = "while training" if split == "train" else "after the epoch, in evaluation mode"
+    return (
+        metric("loss", "1", "min", True, f"mean loss over the {split} split, {measured}"),
+        metric("acc", "%", "max", True, f"accuracy on the {split} split, {measured}"),
+        metric("duration", "s", "min", False, f"wall time of the epoch's pass over {split}"),
+        metric("data_load_duration", "s", "min", False, "of it: making the batches ready"),
+        metric("forward_duration", "s", "min", False, "of it: forward passes"),
+    )
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("params", "trials", "M", "min", None, True, "trainable parameters, in millions"),
+    Metric(
+        "flops", "trials", "M", "min", None, True,
+        "multiply-accumulates of one image's forward pass, in millions (the field's FLOPs)",
+    ),
+    *_split_metrics("train"),
+    Metric("train_backprop_duration", "epochs", "s", "min", "train", False,
+           "of train_duration: backward passes and optimiser steps"),
+    *_split_metrics("valid"),
+    *_split_metrics("test"),
+    Metric("lr", "epochs", "1", None, None, True, "learning rate used in this epoch"),
+    Metric("runtime", "epochs", "s", "min", None, False,
+           "wall time of the trial up to the end of this epoch, evaluation included"),
+    Metric("latency", "epochs", "s", "min", None, False,
+           "forward time of one image in evaluation mode, at the recipe's batch size"),
+    Metric("cpu_percent", "epochs", "%", None, None, False, "CPU use of the worker's process"),
+    Metric("memory_ram", "epochs", "MB", "min", None, False, "resident memory of the worker"),
+    Metric("memory_swap", "epochs", "MB", "min", None, False, "swapped memory of the worker"),
+)  # fmt: skip
+
+EPOCH_METRICS = tuple(metric for metric in METRICS if metric.table == "epochs")
+TRIAL_METRICS = tuple(metric for metric in METRICS if metric.table == "trials")
+
+KEY = ("profile", "taskid", "model_idx")
+
+#: Columns of ``trials``. The configuration's parameters stand behind them under their own names.
+TRIAL_COLUMNS: tuple[Column, ...] = (
+    Column("profile", "string", "the sampling profile that drew the trial"),
+    Column("taskid", "int64", "the bit-stream"),
+    Column("model_idx", "int64", "the draw within the bit-stream, from 1"),
+    Column("config_id", "string", "16 hex digits that name the configuration"),
+    Column("seed", "int64", "training seed"),
+    Column("status", "string", "outcome, see Status"),
+    Column("reason", "string", "why it is not complete", nullable=True),
+    Column("epochs", "int64", "epochs trained"),
+    Column("target_epochs", "int64", "epochs that the last wave asked for"),
+    Column("params", "float64", "see metric dictionary", nullable=True),
+    Column("flops", "float64", "see metric dictionary", nullable=True),
+    Column("space", "string", "search space"),
+    Column("space_version", "int64", "its version"),
+    Column("dataset", "string", "dataset"),
+    Column("dataset_version", "string", "its version and content hash", nullable=True),
+    Column("recipe", "string", "training recipe and its version", nullable=True),
+    Column("code_version", "string", "nepsbench version and source hash", nullable=True),
+    Column("python_version", "string", "interpreter", nullable=True),
+    Column("torch_version", "string", "torch build", nullable=True),
+    Column("device", "string", "CPU or GPU model", nullable=True),
+    Column("host", "string", "node", nullable=True),
+    Column("job_id", "string", "SLURM job id, or the local job's", nullable=True),
+    Column("mlflow_run_id", "string", "MLflow run", nullable=True),
+    Column("started", "timestamp", "first training step, UTC", nullable=True),
+    Column("ended", "timestamp", "last training step, UTC", nullable=True),
+)
+
+#: Columns of ``epochs``: the key, the epoch (from 1) and every epoch metric.
+EPOCH_COLUMNS: tuple[Column, ...] = (
+    Column("profile", "string", "the sampling profile that drew the trial"),
+    Column("taskid", "int64", "the bit-stream"),
+    Column("model_idx", "int64", "the draw within the bit-stream, from 1"),
+    Column("epoch", "int64", "from 1"),
+    *(Column(m.name, "float64", m.description, nullable=True) for m in EPOCH_METRICS),
+)
+
+
+#: The metric dictionary by name.
+METRICS_BY_NAME = {metric.name: metric for metric in METRICS}

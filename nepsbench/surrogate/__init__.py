@@ -1,0 +1,1 @@
+"""CatBoost models of every metric over configuration and epoch."""

@@ -1,0 +1,1 @@
+"""MLflow: one run a trial, written when results are collected."""

@@ -1,0 +1,1 @@
+"""The Parquet tables and their DuckDB views: ingest, checks, releases."""
