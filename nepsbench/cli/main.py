@@ -1,0 +1,49 @@
+"""The root of the command: collects the nouns, and turns every user error into one line."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+import nepsbench
+from nepsbench.cli import campaign, cluster, jobs, profile, release, surrogate, warehouse, worker
+from nepsbench.errors import NepsbenchError
+
+app = typer.Typer(
+    name="nepsbench",
+    help="Generate, verify, store, publish and query benchmarks for NAS and HPO.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(profile.app, name="profile")
+app.add_typer(jobs.app, name="jobs")
+app.add_typer(worker.app, name="worker")
+app.add_typer(cluster.app, name="cluster")
+app.add_typer(campaign.app, name="campaign")
+app.add_typer(warehouse.app, name="warehouse")
+app.add_typer(surrogate.app, name="surrogate")
+app.add_typer(release.app, name="release")
+app.command("sql")(warehouse.sql)
+
+
+@app.command()
+def version(
+    code: bool = typer.Option(False, "--code", help="With the hash of the installed source."),
+) -> None:
+    """Print the version of this installation."""
+    if code:
+        from nepsbench.provenance import code_version
+
+        typer.echo(code_version())
+    else:
+        typer.echo(nepsbench.__version__)
+
+
+def main() -> None:
+    """Run the command; exit code 1 after a user error, 2 after a usage error."""
+    try:
+        app()
+    except NepsbenchError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
