@@ -10,7 +10,6 @@ Record kinds that workers write (see ``docs/architecture.md``): ``epoch`` and ``
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import zlib
@@ -19,7 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from nepsbench.errors import CorruptedFileError, StorageError
+from nepsbench.errors import CorruptedFileError
+from nepsbench.files import storage_errors
 
 Record = dict[str, Any]
 
@@ -39,14 +39,10 @@ class JournalWriter:
         Raises:
             StorageError: If the disk is full.
         """
-        try:
+        with storage_errors(self._path):
             self._file.write(encode_record(record))
             self._file.flush()
             os.fsync(self._file.fileno())
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise StorageError(f"{self._path}: disk full; free space and run again") from None
 
     def __enter__(self) -> JournalWriter:
         return self

@@ -134,7 +134,9 @@ class Space:
         )
 
     def _unknown(self, name: str) -> str:
-        near = difflib.get_close_matches(name, self.names, n=1)
+        near = difflib.get_close_matches(name, self.names, n=1) or [
+            known for known in self.names if known.lower() == name.lower()
+        ]
         hint = f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(self.names)}"
         return f"space {self.name} has no parameter {name!r}{hint}"
 

@@ -1,0 +1,235 @@
+"""The sampling profile: the table of all trials to run, and its proof of being what was drawn."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from nepsbench.errors import CorruptedFileError, SpecError
+from nepsbench.files import replacing
+from nepsbench.sampling.ranges import StreamRange
+from nepsbench.sampling.spec import ProfileSpec
+from nepsbench.sampling.streams import draw_words
+from nepsbench.spaces import Categorical, Configuration, Parameter, Space
+from nepsbench.spaces.parameters import FloatArray
+
+_METADATA = b"nepsbench.profile"
+_FORMAT = 1
+
+
+class LegacyStreamsWarning(UserWarning):
+    """A profile was drawn from overlapping streams."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """All trials of a profile, sorted by (taskid, model_idx); row i of every array is trial i.
+
+    Attributes:
+        spec: What it was drawn from.
+        taskid: Bit-stream, int64, shape (trials,).
+        model_idx: Draw within the bit-stream, from 1, int64, shape (trials,).
+        seed: Training seed, int64, shape (trials,).
+        codes: Encoded configurations, float64, shape (trials, parameters).
+    """
+
+    spec: ProfileSpec
+    taskid: NDArray[np.int64]
+    model_idx: NDArray[np.int64]
+    seed: NDArray[np.int64]
+    codes: FloatArray = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.taskid)
+
+    @property
+    def name(self) -> str:
+        """The profile's name."""
+        return self.spec.profile
+
+    @property
+    def space(self) -> Space:
+        """The profile's search space."""
+        return self.spec.search_space
+
+    def configuration(self, row: int) -> Configuration:
+        """Return the configuration of trial ``row``."""
+        return self.space.decode(self.codes[row].tolist())
+
+    @cached_property
+    def hash(self) -> str:
+        """Sha256 of everything that decides what is trained, whatever file format holds it."""
+        digest = sha256()
+        head = [_FORMAT, self.space.name, self.space.version, self.spec.model_dump(mode="json")]
+        digest.update(json.dumps(head, sort_keys=True).encode())
+        for array in (self.taskid, self.model_idx, self.seed):
+            digest.update(array.astype("<i8").tobytes())
+        digest.update(np.ascontiguousarray(self.codes, dtype="<f8").tobytes())
+        return digest.hexdigest()
+
+    def stream_ranges(self) -> list[StreamRange]:
+        """Return the words of each bit-stream that this profile uses."""
+        budget, spec = self.space.words_per_draw, self.spec
+        # Streams are shared by all spaces, so what is kept is words, not draws.
+        first, end = spec.streams.offset, spec.streams.offset + spec.samples
+        return [
+            StreamRange(
+                scheme=spec.scheme, taskid=t, first_word=first * budget, end_word=end * budget
+            )
+            for t in spec.taskids
+        ]
+
+    def to_table(self) -> pa.Table:
+        """Return the profile as an Arrow table: keys, seed, parameters, needs."""
+        count, needs = len(self), self.spec.needs
+        columns: dict[str, Any] = {
+            "taskid": self.taskid,
+            "model_idx": self.model_idx,
+            "seed": self.seed,
+        }
+        for k, parameter in enumerate(self.space.parameters):
+            columns[parameter.name] = _decoded(parameter, self.codes[:, k])
+        columns["cpus"] = np.full(count, needs.cpus, dtype=np.int64)
+        columns["memory_mb"] = np.full(count, needs.memory_mb, dtype=np.int64)
+        columns["seconds_per_epoch"] = pa.repeat(
+            pa.scalar(needs.seconds_per_epoch, pa.float64()), count
+        )
+        head = {"spec": self.spec.model_dump(mode="json"), "hash": self.hash, "format": _FORMAT}
+        return pa.table(columns).replace_schema_metadata({_METADATA: json.dumps(head).encode()})
+
+    def write(self, path: Path) -> None:
+        """Write the profile as Parquet, whole or not at all.
+
+        Raises:
+            StorageError: If the disk is full or the folder cannot be written.
+        """
+        with replacing(path) as temporary:
+            pq.write_table(self.to_table(), temporary, compression="zstd", compression_level=1)
+
+
+def _decoded(parameter: Parameter, codes: FloatArray) -> Any:
+    """Return a column of values from a column of codes."""
+    if isinstance(parameter, Categorical):
+        return pa.array(parameter.choices).take(pa.array(codes.astype(np.int8)))
+    return codes
+
+
+def _encoded(parameter: Parameter, values: pa.ChunkedArray) -> FloatArray:
+    """Return a column of codes from a column of values; the inverse of :func:`_decoded`."""
+    if isinstance(parameter, Categorical):
+        import pyarrow.compute as pc
+
+        codes = pc.index_in(values, value_set=pa.array(parameter.choices))
+        if codes.null_count:
+            raise CorruptedFileError(f"column {parameter.name} holds a value outside the space")
+        return np.asarray(codes, dtype=np.float64)
+    return np.asarray(values, dtype=np.float64)
+
+
+def create_profile(spec: ProfileSpec) -> Profile:
+    """Draw the profile that ``spec`` describes: the same bytes on every machine and version.
+
+    Warns:
+        LegacyStreamsWarning: With the number of duplicates, if the scheme is legacy-counter.
+    """
+    space, offset = spec.search_space, spec.streams.offset
+    taskids = np.asarray(spec.taskids, dtype=np.int64)
+    words = draw_words(
+        spec.scheme,
+        spec.taskids,
+        offset=offset,
+        samples=spec.samples,
+        words_per_draw=space.words_per_draw,
+    )
+    codes = space.draw(words)
+    for row, taskid in enumerate(spec.taskids):
+        part = codes[row * spec.samples : (row + 1) * spec.samples]
+        for name, value in spec.fixed_in(taskid).items():
+            part[:, space.names.index(name)] = space.parameter(name).encode(value)
+    if spec.portfolio:
+        explicit = np.array([space.encode(configuration) for configuration in spec.portfolio])
+        codes = explicit[np.arange(len(codes)) % len(explicit)]
+    profile = Profile(
+        spec=spec,
+        taskid=np.repeat(taskids, spec.samples),
+        model_idx=np.tile(np.arange(offset + 1, offset + spec.samples + 1), len(taskids)),
+        seed=(words[:, 0] >> np.uint64(32)).astype(np.int64),
+        codes=codes,
+    )
+    if isinstance(spec.seeds, list):
+        profile = _with_seeds(profile, spec.seeds)
+    if spec.scheme == "legacy-counter":
+        from nepsbench.sampling.report import count_duplicates
+
+        warnings.warn(
+            f"profile {spec.profile}: legacy-counter streams overlap; {count_duplicates(profile)} "
+            f"of {len(profile)} trials repeat an earlier one; use scheme jump for new profiles",
+            LegacyStreamsWarning,
+            stacklevel=2,
+        )
+    return profile
+
+
+def _with_seeds(profile: Profile, seeds: list[int]) -> Profile:
+    """Return the profile with every configuration once for each seed, in consecutive draws."""
+    repeats = len(seeds)
+    start = (profile.model_idx - 1) * repeats + 1
+    return Profile(
+        spec=profile.spec,
+        taskid=np.repeat(profile.taskid, repeats),
+        model_idx=(start[:, None] + np.arange(repeats)).ravel(),
+        seed=np.tile(np.array(seeds, dtype=np.int64), len(profile)),
+        codes=np.repeat(profile.codes, repeats, axis=0),
+    )
+
+
+def read_profile(path: Path) -> Profile:
+    """Read a profile and prove that its rows are those that were written.
+
+    Raises:
+        SpecError: If there is no such file, or it is no profile.
+        CorruptedFileError: If the file is damaged, or a row was edited.
+    """
+    try:
+        table = pq.read_table(path, partitioning=None)
+    except FileNotFoundError:
+        raise SpecError(
+            f"{path}: no such profile; make it with: nepsbench profile create"
+        ) from None
+    except (pa.ArrowException, OSError) as error:
+        raise CorruptedFileError(
+            f"{path}: not a readable Parquet file ({_first_line(error)}); create the profile again"
+        ) from None
+    metadata = (table.schema.metadata or {}).get(_METADATA)
+    if metadata is None:
+        raise SpecError(f"{path}: is Parquet, but no profile that nepsbench wrote")
+    head = json.loads(metadata)
+    spec = ProfileSpec.model_validate(head["spec"])
+    parameters = spec.search_space.parameters
+    profile = Profile(
+        spec=spec,
+        taskid=np.asarray(table["taskid"]),
+        model_idx=np.asarray(table["model_idx"]),
+        seed=np.asarray(table["seed"]),
+        codes=np.column_stack([_encoded(p, table[p.name]) for p in parameters]),
+    )
+    if profile.hash != head["hash"]:
+        raise CorruptedFileError(
+            f"{path}: the profile was edited after it was created (hash {profile.hash[:12]}, "
+            f"written as {head['hash'][:12]}); create it again from its spec"
+        )
+    return profile
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".")

@@ -1,0 +1,162 @@
+"""The sampling spec: the YAML file that says what a profile draws."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from nepsbench.errors import InvalidConfigurationError, SpecError
+from nepsbench.spaces import Configuration, Scalar, Space, get_space
+
+#: Names become folders, job names and tags, so they are kept plain.
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Streams(_Section):
+    """Which bit-streams, and from which draw on."""
+
+    first: int = Field(default=0, ge=0, description="taskid of the first bit-stream")
+    count: int = Field(default=1, ge=1, description="bit-streams (for each combination of cross)")
+    offset: int = Field(default=0, ge=0, description="draws to skip at the start of each stream")
+
+
+class Needs(_Section):
+    """What one trial needs: CPUs, memory in MB, and seconds an epoch if known beforehand."""
+
+    cpus: int = Field(default=1, ge=1)
+    memory_mb: int = Field(default=1000, ge=1)
+    seconds_per_epoch: float | None = Field(default=None, gt=0)
+
+
+class ProfileSpec(_Section):
+    """A sampling profile before it is drawn.
+
+    Attributes:
+        profile: Name of the profile, and of the campaign that runs it.
+        space: Search space.
+        dataset: What every trial is trained on.
+        scheme: Bit-stream scheme; ``legacy-counter`` only to read old profiles.
+        streams: Which bit-streams.
+        samples: Draws from each stream.
+        fixed: Parameters that every configuration has in common.
+        cross: Per-fidelity streams: every combination of these values gets streams of its own.
+        per_stream: Parameters fixed in single streams, by taskid.
+        portfolio: Explicit configurations, taken in turn, instead of drawn ones.
+        seeds: ``stream`` draws a training seed for each trial; a list trains every configuration
+            once with each of its seeds.
+        needs: What a trial needs.
+    """
+
+    profile: Name
+    space: str = "nepsbench101"
+    dataset: str = "digits"
+    scheme: Literal["jump", "legacy-counter"] = "jump"
+    streams: Streams = Streams()
+    samples: int = Field(ge=1)
+    fixed: dict[str, Scalar] = Field(default_factory=dict)
+    cross: dict[str, list[Scalar]] = Field(default_factory=dict)
+    per_stream: dict[int, dict[str, Scalar]] = Field(default_factory=dict)
+    portfolio: list[dict[str, Scalar]] = Field(default_factory=list)
+    seeds: Literal["stream"] | list[int] = "stream"
+    needs: Needs = Needs()
+
+    @model_validator(mode="after")
+    def _values_lie_in_the_space(self) -> ProfileSpec:
+        space = get_space(self.space)
+        for name, value in itertools.chain(
+            self.fixed.items(),
+            *(fixed.items() for fixed in self.per_stream.values()),
+            ((name, value) for name, values in self.cross.items() for value in values),
+        ):
+            space.parameter(name).encode(value)
+        for configuration in self.portfolio:
+            space.validate(configuration)
+        unused = set(self.per_stream) - set(self.taskids)
+        if unused:
+            raise SpecError(
+                f"per_stream names stream {min(unused)}, but the spec draws from "
+                f"{self.taskids[0]} to {self.taskids[-1]}"
+            )
+        if self.seeds == []:
+            raise SpecError("seeds is an empty list; give seeds, or write: seeds: stream")
+        return self
+
+    @property
+    def search_space(self) -> Space:
+        """The space itself."""
+        return get_space(self.space)
+
+    @property
+    def combinations(self) -> list[Configuration]:
+        """Every combination of the ``cross`` values, one empty one if there are none."""
+        values = itertools.product(*self.cross.values())
+        return [dict(zip(self.cross, combination, strict=True)) for combination in values]
+
+    @property
+    def taskids(self) -> range:
+        """All bit-streams of the profile, in order."""
+        count = self.streams.count * len(self.combinations)
+        return range(self.streams.first, self.streams.first + count)
+
+    def fixed_in(self, taskid: int) -> Configuration:
+        """Return the parameters that are fixed in this stream, by falling precedence.
+
+        A stream's own values, then its combination of ``cross``, then ``fixed``.
+        """
+        combination = self.combinations[(taskid - self.streams.first) // self.streams.count]
+        return {**self.fixed, **combination, **self.per_stream.get(taskid, {})}
+
+
+def read_spec(path: Path) -> ProfileSpec:
+    """Read and check a spec file.
+
+    Raises:
+        SpecError: If the file is missing, no YAML mapping, or says something impossible.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise SpecError(f"{path}: no such spec file") from None
+    except yaml.YAMLError as error:
+        raise SpecError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
+    return parse_spec(content, where=str(path))
+
+
+def parse_spec(content: Any, *, where: str) -> ProfileSpec:
+    """Check a spec that was read from ``where``.
+
+    Raises:
+        SpecError: With the first thing that is wrong, in one line.
+    """
+    if not isinstance(content, dict):
+        raise SpecError(f"{where}: a spec is a mapping of keys to values")
+    try:
+        return ProfileSpec.model_validate(content)
+    except ValidationError as error:
+        raise SpecError(f"{where}: {explain(error, ProfileSpec)}") from None
+    except (SpecError, InvalidConfigurationError) as error:
+        raise SpecError(f"{where}: {error}") from None
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """Return the first problem of a pydantic error in one line, with a hint for a typing slip."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        return f"{place}: {first['msg']}, not {first['input']!r}"
+    known = list(model.model_fields)
+    for part in first["loc"][:-1]:
+        section = model.model_fields[str(part)].annotation
+        known = list(getattr(section, "model_fields", {}))
+    near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+    return f"unknown key {place!r}; {hint}"

@@ -1,0 +1,188 @@
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nepsbench.errors import CorruptedFileError, SpecError, StorageError
+from nepsbench.sampling import LegacyStreamsWarning, create_profile, parse_spec, read_profile
+from nepsbench.sampling.report import (
+    count_duplicate_configurations,
+    count_duplicates,
+    coverage,
+)
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "profile_digits.json"
+
+
+def make_profile(**values):
+    base = {"profile": "p", "space": "nepsbench101", "samples": 8}
+    return create_profile(parse_spec({**base, **values}, where="test"))
+
+
+def test_the_first_draws_are_the_golden_ones():
+    profile = make_profile(samples=3, streams={"first": 0, "count": 2})
+    golden = json.loads(GOLDEN.read_text())
+    drawn = [
+        {
+            "taskid": int(profile.taskid[row]),
+            "model_idx": int(profile.model_idx[row]),
+            "seed": int(profile.seed[row]),
+            "codes": [code.hex() for code in profile.codes[row].tolist()],
+        }
+        for row in range(len(profile))
+    ]
+    assert drawn == golden["trials"]
+    assert profile.hash == golden["hash"]
+
+
+@settings(max_examples=20, deadline=None)
+@given(short=st.integers(1, 40), more=st.integers(0, 60), offset=st.integers(0, 50))
+def test_a_longer_profile_starts_with_the_shorter_one(short, more, offset):
+    streams = {"first": 3, "count": 1, "offset": offset}
+    a = make_profile(samples=short, streams=streams)
+    b = make_profile(samples=short + more, streams=streams)
+    assert np.array_equal(a.codes, b.codes[:short])
+    assert np.array_equal(a.seed, b.seed[:short])
+
+
+def test_an_offset_continues_where_the_shorter_profile_ended():
+    whole = make_profile(samples=10)
+    rest = make_profile(samples=6, streams={"offset": 4})
+    assert np.array_equal(rest.codes, whole.codes[4:])
+    assert rest.model_idx.tolist() == [5, 6, 7, 8, 9, 10]
+
+
+def test_fixing_a_parameter_moves_no_other():
+    free, fixed = make_profile(), make_profile(fixed={"W": 16})
+    w = free.space.names.index("W")
+    assert (fixed.codes[:, w] == 2).all()
+    assert np.array_equal(np.delete(free.codes, w, 1), np.delete(fixed.codes, w, 1))
+
+
+def test_cross_gives_every_combination_streams_of_its_own():
+    profile = make_profile(
+        samples=2, streams={"first": 10, "count": 2}, cross={"N": [1, 5], "W": [4, 16]}
+    )
+    assert sorted(set(profile.taskid.tolist())) == list(range(10, 18))
+    seen = [
+        (int(t), profile.configuration(i)["N"], profile.configuration(i)["W"])
+        for i, t in enumerate(profile.taskid)
+    ]
+    assert seen[::2] == [
+        (10, 1, 4), (11, 1, 4), (12, 1, 16), (13, 1, 16),
+        (14, 5, 4), (15, 5, 4), (16, 5, 16), (17, 5, 16),
+    ]  # fmt: skip
+
+
+def test_a_streams_own_values_come_before_the_common_ones():
+    profile = make_profile(
+        streams={"count": 2}, samples=1, fixed={"N": 3}, per_stream={1: {"N": 5}}
+    )
+    assert [profile.configuration(i)["N"] for i in range(2)] == [3, 5]
+
+
+def test_a_portfolio_is_taken_in_turn_and_keeps_the_streams_seeds():
+    space = make_profile().space
+    configurations = [{**space.defaults, "N": n} for n in (1, 3, 5)]
+    profile = make_profile(samples=4, portfolio=configurations)
+    assert [profile.configuration(i)["N"] for i in range(4)] == [1, 3, 5, 1]
+    assert np.array_equal(profile.seed, make_profile(samples=4).seed)
+
+
+def test_listed_seeds_train_every_configuration_once_with_each():
+    profile = make_profile(samples=2, seeds=[777, 888])
+    assert profile.seed.tolist() == [777, 888, 777, 888]
+    assert profile.model_idx.tolist() == [1, 2, 3, 4]
+    assert np.array_equal(profile.codes[0], profile.codes[1])
+    assert not np.array_equal(profile.codes[1], profile.codes[2])
+
+
+def test_jump_streams_have_no_duplicates():
+    assert count_duplicates(make_profile(samples=500, streams={"count": 40})) == 0
+
+
+def test_legacy_streams_repeat_as_the_ancestors_did_and_say_so():
+    with pytest.warns(LegacyStreamsWarning, match=r"34132 of 40000 trials repeat"):
+        profile = make_profile(samples=100, streams={"count": 400}, scheme="legacy-counter")
+    assert count_duplicates(profile) == 34132
+
+
+def test_drawn_values_cover_the_space_evenly():
+    profile = make_profile(samples=5000)
+    for part in coverage(profile):
+        expected = 5000 / len(part.counts)
+        assert sum(part.counts) == 5000
+        assert all(abs(count - expected) < 6 * expected**0.5 for count in part.counts), part
+
+
+def test_a_profile_survives_writing_and_reading(tmp_path):
+    profile = make_profile(samples=50, streams={"count": 3}, fixed={"Optimizer": "SGD"})
+    profile.write(tmp_path / "p.parquet")
+    again = read_profile(tmp_path / "p.parquet")
+    assert again.spec == profile.spec
+    assert again.hash == profile.hash
+    assert np.array_equal(again.codes, profile.codes)
+
+
+def test_an_edited_profile_is_refused(tmp_path):
+    path = tmp_path / "p.parquet"
+    make_profile().write(path)
+    table = pq.read_table(path)
+    seeds = table["seed"].to_pylist()
+    seeds[3] += 1
+    edited = table.set_column(table.schema.get_field_index("seed"), "seed", [seeds])
+    pq.write_table(edited.replace_schema_metadata(table.schema.metadata), path)
+    with pytest.raises(CorruptedFileError, match=r"p\.parquet: the profile was edited"):
+        read_profile(path)
+
+
+def test_a_damaged_file_is_refused_by_name(tmp_path):
+    path = tmp_path / "p.parquet"
+    make_profile().write(path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(CorruptedFileError, match=r"p\.parquet: not a readable Parquet"):
+        read_profile(path)
+
+
+def test_a_file_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot be written"):
+        make_profile().write(tmp_path / "file" / "p.parquet")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"sample": 3}, "unknown key 'sample'; did you mean 'samples'"),
+        ({"streams": {"frist": 3}}, "unknown key 'streams.frist'; did you mean 'first'"),
+        ({"fixed": {"W": 5}}, "W=5 is not a choice; choose one of 4, 8, 16"),
+        ({"fixed": {"LearningRate": 2.0}}, "out of range; give a number from 0.001 to 1"),
+        ({"cross": {"n": [1]}}, "no parameter 'n'; did you mean 'N'"),
+        ({"per_stream": {9: {"N": 1}}}, "per_stream names stream 9"),
+        ({"space": "nope"}, "unknown space 'nope'; there are: nepsbench101"),
+        ({"samples": 0}, "samples: Input should be greater than or equal to 1, not 0"),
+        ({"seeds": []}, "seeds is an empty list"),
+        ({"profile": "a b"}, "profile: String should match"),
+        ({"scheme": "old"}, "scheme: Input should be 'jump' or 'legacy-counter', not 'old'"),
+    ],
+)
+def test_a_wrong_spec_is_one_line_with_a_remedy(values, message):
+    with pytest.raises(SpecError) as caught:
+        make_profile(**values)
+    text = str(caught.value)
+    assert message in text
+    assert text.startswith("test: ")
+    assert "\n" not in text
+
+
+def test_duplicate_configurations_count_whatever_the_seed():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        profile = make_profile(samples=2, seeds=[1, 2])
+    assert count_duplicate_configurations(profile) == 2
+    assert count_duplicates(profile) == 0
