@@ -1,0 +1,54 @@
+# The commands of a working copy. `make` alone lists them.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.complete
+CLUSTER ?= local
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up down status demo test lint format bench slurm-up slurm-down lock clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## Make the environment .venv from the lock file
+
+$(STAMP): requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) not found; install Python 3.11 \
+	with venv (Debian, Ubuntu: apt install python3.11-venv) or name it: make setup PYTHON=..." >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "error: $(PYTHON) \
+	cannot make an environment; Debian, Ubuntu: apt install python3.11-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+up: $(STAMP)  ## Start Airflow and MLflow in the background
+	@$(BIN)/python -m include.platform up
+
+down: $(STAMP)  ## Stop Airflow, MLflow and local training jobs
+	@$(BIN)/python -m include.platform down
+
+status: $(STAMP)  ## Show each service, its process, port and health
+	@$(BIN)/python -m include.platform status
+
+lint: $(STAMP)  ## Check format, style, types and who imports whom
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PYTHONPATH=plugins $(BIN)/lint-imports
+
+format: $(STAMP)  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# CUDA's libraries stay out: torch's own wheel names those it needs, the CPU wheel none.
+lock:  ## Resolve requirements.lock anew within requirements.in (needs uv)
+	{ echo "# Made by make lock from pyproject.toml and requirements.in. Python 3.11."; \
+	uv pip compile pyproject.toml --quiet --extra platform --extra dev --python-version 3.11 \
+	--constraints requirements.in --no-emit-index-url --no-header --no-annotate \
+	| grep -vE '^(nvidia-|cuda-|triton=)'; } > requirements.lock.new
+	mv requirements.lock.new requirements.lock
+
+clean: down  ## Stop the services and delete their state; the warehouse stays
+	rm -rf .platform .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,66 @@
+"""The commands behind ``make up``, ``make down``, ``make status`` and ``make demo``."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from types import FrameType
+
+from nepsbench.errors import NepsbenchError
+
+from include.platform import services
+from include.platform.credentials import USER
+from include.platform.health import Health
+from include.platform.services import Platform
+from include.platform.settings import Settings
+
+
+def main() -> int:
+    """Run one command; return the exit code: 1 after an error, 130 after an interruption."""
+    parser = argparse.ArgumentParser(prog="python -m include.platform", description=__doc__)
+    parser.add_argument("command", choices=("up", "down", "status"))
+    arguments = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
+    try:
+        return {"up": _up, "down": _down, "status": _status}[arguments.command]()
+    except NepsbenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def print_addresses(platform: Platform) -> None:
+    """Print where the UIs are and how to log in."""
+    print(f"Airflow      {platform.airflow_url}")
+    print(f"MLflow       {platform.mlflow_url}")
+    print(f"log in as    {USER}, passwords in {platform.settings.credentials}")
+
+
+def _up() -> int:
+    print_addresses(services.up(Settings.from_environment()))
+    return 0
+
+
+def _down() -> int:
+    services.down(Settings.from_environment())
+    return 0
+
+
+def _status() -> int:
+    states = services.status(Settings.from_environment())
+    for state in states:
+        pid, port = state.pid or "-", state.port or "-"
+        print(f"{state.name:22} {state.health.value:9} pid {pid!s:8} port {port}")
+    return 0 if all(state.health is Health.HEALTHY for state in states) else 3
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
