@@ -7,13 +7,12 @@ import signal
 import sys
 from types import FrameType
 
-from nepsbench.errors import NepsbenchError
-
 from include.platform import services
 from include.platform.credentials import USER
 from include.platform.health import Health
 from include.platform.services import Platform
 from include.platform.settings import Settings
+from nepsbench.errors import NepsbenchError
 
 
 def main() -> int:
@@ -58,7 +57,7 @@ def _status() -> int:
     return 0 if all(state.health is Health.HEALTHY for state in states) else 3
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 

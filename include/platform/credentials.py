@@ -50,7 +50,7 @@ class Credentials:
 
 
 def ensure_credentials(settings: Settings) -> Credentials:
-    """Return the platform's secrets, made at the first call, and (re)write the files of the servers.
+    """Return the platform's secrets, made at the first call, and write the servers' files.
 
     Raises:
         PlatformError: If the stored file is damaged.
