@@ -2,6 +2,140 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import typer
 
+if TYPE_CHECKING:
+    from nepsbench.sampling.profile import Profile
+    from nepsbench.scheduling.measured import Measured
+    from nepsbench.scheduling.wave import WavePlan
+
 app = typer.Typer(help="Plan jobs from a profile and measured runtimes.", no_args_is_help=True)
+
+
+@app.callback()
+def jobs() -> None:
+    """Plan jobs from a profile and measured runtimes."""
+
+
+@app.command("plan")
+def plan_jobs(
+    profile: Path = typer.Argument(help="A profile that nepsbench wrote."),
+    output: Path = typer.Option(..., "--output", "-o", help="Folder for the plan."),
+    epochs: int = typer.Option(..., min=1, help="Train every trial up to this epoch."),
+    measured: Path | None = typer.Option(
+        None, help="Parquet with taskid, model_idx, seconds_per_epoch and, if known, epochs."
+    ),
+    home: Path | None = typer.Option(None, help="Data home to read measured runtimes from."),
+    nodes: int = typer.Option(1, help="Most nodes of a job."),
+    cpus_per_node: int = typer.Option(1, help="CPUs of a node."),
+    cpus_per_worker: int | None = typer.Option(
+        None, help="CPUs of a worker. Default: the most that a trial of the profile needs."
+    ),
+    memory: float | None = typer.Option(None, help="Memory of a node in MB. Default: no limit."),
+    memory_per_worker: float | None = typer.Option(
+        None, help="Memory of a worker in MB. Default: the most that a planned trial needs."
+    ),
+    time_limit: str = typer.Option("2-00:00", help="Longest wall time of a job: D-HH:MM[:SS]."),
+    max_jobs: int = typer.Option(1, help="Most jobs."),
+    margin: float = typer.Option(1.1, help="Factor on every predicted runtime."),
+    startup: float = typer.Option(60.0, help="Seconds a worker needs before its first trial."),
+    cutoff: float = typer.Option(0.8, help="Warn if the predicted utilisation is below."),
+) -> None:
+    """Bundle a profile's trials into worker portfolios and jobs, longest trials first.
+
+    Example: nepsbench jobs plan profile.parquet --epochs 12 --nodes 4 --cpus-per-node 48 -o plan
+    """
+    from nepsbench.sampling import read_profile
+    from nepsbench.scheduling import Limits
+    from nepsbench.scheduling.timelimit import parse_time_limit
+    from nepsbench.scheduling.wave import plan_wave
+
+    trials = read_profile(profile)
+    limits = Limits(
+        nodes=nodes,
+        cpus_per_node=cpus_per_node,
+        cpus_per_worker=cpus_per_worker or trials.spec.needs.cpus,
+        memory_mb_per_node=memory,
+        memory_mb_per_worker=memory_per_worker,
+        time_limit=parse_time_limit(time_limit),
+        max_jobs=max_jobs,
+        margin=margin,
+        startup=startup,
+        cutoff=cutoff,
+    )
+    wave = plan_wave(trials, limits, epochs=epochs, measured=_measured(trials, measured, home))
+    wave.write(output)
+    for line in _report(wave):
+        typer.echo(line)
+    for warning in _warnings(wave):
+        typer.echo(f"warning: {warning}", err=True)
+    typer.echo(f"written to {output}")
+
+
+def _measured(profile: Profile, file: Path | None, home: Path | None) -> Measured | None:
+    """Return what is known of earlier waves, from a file or from the warehouse."""
+    from nepsbench.errors import SpecError
+    from nepsbench.scheduling.measured import align, read_measured
+
+    if file and home:
+        raise SpecError("--measured and --home both name measured runtimes; give one of them")
+    if file:
+        return read_measured(file, profile)
+    if home:
+        from nepsbench.warehouse import open_warehouse
+
+        return align(open_warehouse(home).seconds_per_epoch(profile.name), profile)
+    return None
+
+
+def _report(wave: WavePlan) -> list[str]:
+    """Return the summary table's lines."""
+    from nepsbench.scheduling.timelimit import format_time_limit
+
+    plan = wave.plan
+    rows = [
+        ("trials", f"{plan.trials:,}, {wave.estimate.measured:,} of the profile measured"),
+        ("jobs", f"{len(plan.jobs):,}"),
+        ("nodes", f"{sum(job.resources.nodes for job in plan.jobs):,}"),
+        ("workers", f"{plan.workers:,}"),
+        ("makespan", f"{format_time_limit(plan.makespan)} (no plan is below "
+         f"{format_time_limit(plan.bound)})"),
+        ("utilisation", f"{plan.utilisation:.1%} predicted"),
+        ("CPU hours", f"{plan.cpu_hours:,.2f} training of {plan.reserved_cpu_hours:,.2f} reserved"),
+        ("remainder", f"{len(plan.remainder):,}"),
+    ]  # fmt: skip
+    if plan.jobs:
+        rows.insert(
+            2, ("time limit", f"{format_time_limit(plan.jobs[0].resources.time_limit)} at most")
+        )
+    return [f"{name:<12} {value}" for name, value in rows]
+
+
+def _warnings(wave: WavePlan) -> list[str]:
+    """Return what the user should think about before submitting."""
+    plan, limits, warnings = wave.plan, wave.limits, []
+    if plan.utilisation < limits.cutoff:
+        warnings.append(
+            f"predicted utilisation {plan.utilisation:.0%} is below {limits.cutoff:.0%}; "
+            "give fewer or smaller nodes, more memory, or more trials"
+        )
+    if len(plan.remainder):
+        warnings.append(
+            f"{len(plan.remainder):,} trials fit no job and stand in remainder.parquet; raise "
+            "nodes, max-jobs, time-limit or memory, or plan again after these jobs"
+        )
+    if len(plan.partial):
+        warnings.append(
+            f"{len(plan.partial):,} trials are longer than a job may last; they stop at the "
+            "time limit and go on from their checkpoints when planned again"
+        )
+    tail = wave.estimate.tail
+    if tail and tail > limits.margin and wave.estimate.measured < len(wave.estimate.seconds):
+        warnings.append(
+            f"one estimated runtime in twenty is more than {tail:.2f} times too short; "
+            f"give --margin {tail:.2f}"
+        )
+    return warnings

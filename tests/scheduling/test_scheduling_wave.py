@@ -1,0 +1,116 @@
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from nepsbench.cli.main import app
+from nepsbench.errors import SpecError
+from nepsbench.sampling import create_profile
+from nepsbench.sampling.spec import parse_spec
+from nepsbench.scheduling import Limits
+from nepsbench.scheduling.measured import align, read_measured
+from nepsbench.scheduling.wave import plan_wave
+
+
+@pytest.fixture
+def profile():
+    spec = {"profile": "small", "streams": {"count": 3}, "samples": 4, "needs": {"memory_mb": 500}}
+    return create_profile(parse_spec(spec, where="test"))
+
+
+@pytest.fixture
+def pilot(profile):
+    """Three epochs of every trial; the last one diverged."""
+    count = len(profile)
+    return pa.table(
+        {
+            "taskid": profile.taskid,
+            "model_idx": profile.model_idx,
+            "seconds_per_epoch": np.arange(1.0, count + 1),
+            "epochs": np.full(count, 3),
+            "status": ["complete"] * (count - 1) + ["diverged"],
+        }
+    )
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_portfolios_hold_the_profiles_trials_with_their_own_types(profile, tmp_path):
+    folders = plan_wave(profile, Limits(cpus_per_node=2), epochs=12).write(tmp_path)
+    portfolios = lines(folders[0] / "portfolios.jsonl")
+    assert [portfolio["worker"] for portfolio in portfolios] == [0, 1]
+    trials = [trial for portfolio in portfolios for trial in portfolio["trials"]]
+    trials.sort(key=lambda trial: (trial["taskid"], trial["model_idx"]))
+    assert trials == [
+        {
+            "taskid": int(profile.taskid[row]),
+            "model_idx": int(profile.model_idx[row]),
+            "seed": int(profile.seed[row]),
+            "configuration": profile.configuration(row),
+        }
+        for row in range(len(profile))
+    ]
+    assert list(trials[0]["configuration"]) == list(profile.space.names)
+    assert type(trials[0]["configuration"]["TrivialAugment"]) is bool
+
+
+def test_a_later_wave_plans_only_the_epochs_that_are_left(profile, pilot):
+    wave = plan_wave(profile, Limits(), epochs=12, measured=align(pilot, profile))
+    assert wave.plan.trials == len(profile) - 1, "the diverged trial is left out"
+    assert wave.plan.makespan == pytest.approx(9 * sum(range(1, len(profile))))
+    assert not plan_wave(profile, Limits(), epochs=3, measured=align(pilot, profile)).plan.jobs
+
+
+def test_measured_rows_find_their_trials_in_any_order(profile, pilot):
+    shuffled = pilot.take(pa.array(np.random.default_rng(0).permutation(len(pilot))))
+    stranger = pilot.slice(0, 1).set_column(0, "taskid", pa.array([99]))
+    measured = align(pa.concat_tables([stranger, shuffled]), profile)
+    np.testing.assert_array_equal(measured.seconds_per_epoch, pilot["seconds_per_epoch"])
+    assert measured.diverged.tolist() == [False] * (len(profile) - 1) + [True]
+
+
+def test_what_fits_no_job_is_written_as_rows_of_the_profile(profile, tmp_path):
+    limits = Limits(time_limit=660, startup=60, margin=1)
+    plan_wave(profile, limits, epochs=4).write(tmp_path)
+    summary = json.loads((tmp_path / "plan.json").read_text())
+    assert (summary["trials"], summary["remainder"]) == (2, 10)
+    remainder = pq.read_table(tmp_path / "remainder.parquet")
+    assert remainder.column_names == profile.to_table().column_names
+    assert len(remainder) == 10
+
+
+def test_a_new_plan_replaces_the_old_one(profile, tmp_path):
+    plan_wave(profile, Limits(max_jobs=2, time_limit=1200), epochs=4).write(tmp_path)
+    assert (tmp_path / "job-0001/portfolios.jsonl").exists()
+    plan_wave(profile, Limits(), epochs=4).write(tmp_path)
+    assert not (tmp_path / "job-0001/portfolios.jsonl").exists()
+    assert not (tmp_path / "remainder.parquet").exists()
+
+
+def test_a_file_without_runtimes_is_refused_by_the_missing_column(profile, tmp_path):
+    pq.write_table(pa.table({"taskid": [0]}), tmp_path / "wrong.parquet")
+    with pytest.raises(SpecError, match=r"wrong\.parquet: has no column 'model_idx'"):
+        read_measured(tmp_path / "wrong.parquet", profile)
+
+
+def test_the_command_plans_reports_and_warns_below_the_cutoff(profile, pilot, tmp_path):
+    profile.write(tmp_path / "profile.parquet")
+    pq.write_table(pilot, tmp_path / "pilot.parquet")
+    result = CliRunner().invoke(
+        app,
+        [
+            *("jobs", "plan", str(tmp_path / "profile.parquet"), "--epochs", "12"),
+            *("--measured", str(tmp_path / "pilot.parquet"), "--cpus-per-node", "48"),
+            *("--memory", "2000", "-o", str(tmp_path / "plan")),
+        ],
+    )
+    assert result.exit_code == 0, result.output
+    assert "trials       11, 12 of the profile measured" in result.output
+    assert "workers      4" in result.output, "four workers of 500 MB fit a node of 2000 MB"
+    assert "warning: predicted utilisation 8% is below 80%" in result.output
+    assert len(lines(tmp_path / "plan/job-0000/portfolios.jsonl")) == 4
