@@ -1,1 +1,33 @@
 """How jobs are run: one small interface over SLURM and over local processes."""
+
+from nepsbench.cluster.cluster import Cluster, open_cluster
+from nepsbench.cluster.definition import ClusterFile, Limits, cluster_names, load_cluster
+from nepsbench.cluster.interface import (
+    Completed,
+    Handle,
+    Job,
+    JobState,
+    Phase,
+    Resources,
+    Snapshot,
+    Transport,
+)
+from nepsbench.cluster.lost import LostCounter
+
+__all__ = [
+    "Cluster",
+    "ClusterFile",
+    "Completed",
+    "Handle",
+    "Job",
+    "JobState",
+    "Limits",
+    "LostCounter",
+    "Phase",
+    "Resources",
+    "Snapshot",
+    "Transport",
+    "cluster_names",
+    "load_cluster",
+    "open_cluster",
+]

@@ -7,18 +7,28 @@ text serves a synchronous task and an asynchronous trigger. Transports hold all 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Protocol
 
+from nepsbench.errors import SpecError
+
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
 
 class Phase(str, Enum):
-    """Where a job is, in words that every queue shares."""
+    """Where a job is, in words that every queue shares.
+
+    ``MISSING`` is what one poll says of a job that is neither in the queue nor has left an exit
+    marker. It is no outcome: only :class:`~nepsbench.cluster.lost.LostCounter` makes it ``LOST``.
+    """
 
     QUEUED = "queued"
     ACTIVE = "active"
+    MISSING = "missing"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -30,7 +40,7 @@ class Phase(str, Enum):
     @property
     def is_final(self) -> bool:
         """True if the job will not change its phase any more."""
-        return self not in (Phase.QUEUED, Phase.ACTIVE)
+        return self not in (Phase.QUEUED, Phase.ACTIVE, Phase.MISSING)
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,14 @@ class Job:
     directory: str
     command: tuple[str, ...]
     resources: Resources
+
+    def __post_init__(self) -> None:
+        if not _KEY.fullmatch(self.key):
+            raise SpecError(
+                f"job key {self.key!r}: use letters, digits, dots, hyphens and underscores only"
+            )
+        if not self.directory.startswith("/"):
+            raise SpecError(f"job {self.key}: directory {self.directory!r} must be absolute")
 
 
 @dataclass(frozen=True)
@@ -108,18 +126,21 @@ class Completed:
 
 
 class Transport(Protocol):
-    """How scripts and files reach the cluster. Raises ClusterError when they cannot."""
+    """How scripts and files reach the cluster. Raises ClusterError when they cannot.
+
+    Whoever copies names the temporary file, checks and renames: see ``nepsbench.cluster.files``.
+    """
 
     def run(self, script: str, *, timeout: float = 60.0) -> Completed:
-        """Run POSIX shell text and wait for it."""
+        """Run bash text and wait for it."""
         ...
 
     def put(self, source: Path, target: str) -> None:
-        """Copy a local file there: to a temporary name, then renamed."""
+        """Copy a local file to exactly this name, whose folder exists."""
         ...
 
     def get(self, source: str, target: Path) -> None:
-        """Copy a file from there: to a temporary name, then renamed."""
+        """Copy a file from there to exactly this name, whose folder exists."""
         ...
 
     def close(self) -> None:
@@ -128,7 +149,10 @@ class Transport(Protocol):
 
 
 class Queue(Protocol):
-    """What to say to a queueing system, and how to read its answer. Pure."""
+    """What to say to a queueing system, and how to read its answer. Pure.
+
+    Every script is framed (``nepsbench.cluster.frame``): run its text as it is with ``bash -s``.
+    """
 
     def submit_script(self, job: Job) -> str:
         """Return a script that submits ``job`` once, or adopts the one that was submitted."""

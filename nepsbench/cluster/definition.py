@@ -1,0 +1,177 @@
+"""Cluster files: what a site is called, how to get there, and what may be asked of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from nepsbench.errors import SpecError
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+_VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Ssh(_Section):
+    """How the command line reaches the login node; Airflow uses its own connection instead."""
+
+    host: str
+    port: int = Field(default=22, ge=1, le=65535)
+    user: str | None = None
+    key_file: Path | None = None
+    known_hosts: Path = Path("~/.ssh/known_hosts")
+
+
+class Limits(_Section):
+    """What the planner may put into one job, and how many jobs. Seconds and MB."""
+
+    max_nodes: int = Field(default=1, ge=1)
+    cpus_per_node: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    memory_mb_per_node: int | None = Field(default=None, ge=1)
+    max_time: int = Field(default=86400, ge=1)
+    max_jobs: int = Field(default=100, ge=1)
+    slots: int = Field(default=1, ge=1)
+
+
+class ClusterFile(_Section):
+    """A file of ``include/clusters/``.
+
+    Attributes:
+        name: What the user calls the cluster.
+        kind: ``local`` (plain processes) or ``slurm``.
+        connection: Airflow connection id of an SSH connection; None for processes on this machine.
+        ssh: The same for the command line.
+        root: Absolute folder on the cluster that all work lies in.
+        python: Interpreter there.
+        environment: ``provided``: the interpreter has what ``nepsbench[train]`` needs; ``pip``:
+            ``nepsbench cluster install`` makes an environment that has.
+        setup: Shell lines run first in every script and job: modules, conda, variables.
+        partition, account, qos, constraint: As sbatch knows them.
+        options: More options for sbatch, one string each.
+        slurm_cluster: For ``-M``, where one login node serves several clusters.
+        limits: See :class:`Limits`.
+        poll_interval: Seconds between two polls.
+    """
+
+    name: Name
+    kind: Literal["local", "slurm"]
+    connection: str | None = None
+    ssh: Ssh | None = None
+    root: str
+    python: str = "python3"
+    environment: Literal["provided", "pip"] = "provided"
+    setup: str = ""
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    constraint: str | None = None
+    options: tuple[str, ...] = ()
+    slurm_cluster: str | None = None
+    limits: Limits = Limits()
+    poll_interval: float = Field(default=15.0, gt=0)
+
+
+def cluster_folders() -> tuple[Path, ...]:
+    """Return where cluster files are looked for, in order.
+
+    ``NEPSBENCH_CLUSTERS`` (folders with colons between), else ``include/clusters``; behind them
+    the folder into which ``make slurm-up`` writes the developer cluster's file.
+    """
+    chosen = os.environ.get("NEPSBENCH_CLUSTERS", "include/clusters").split(":")
+    state = Path(os.environ.get("NEPSBENCH_SLURM_STATE", ".platform/slurm"))
+    return (*(Path(folder) for folder in chosen if folder), state / "clusters")
+
+
+def cluster_names() -> tuple[str, ...]:
+    """Return the names of all cluster files."""
+    found = {path.stem for folder in cluster_folders() for path in folder.glob("*.yaml")}
+    return tuple(sorted(found))
+
+
+def load_cluster(name_or_path: str | Path) -> ClusterFile:
+    """Return the cluster called so, or of that file.
+
+    Raises:
+        SpecError: If there is no such file, or it says something wrong; names file and key.
+    """
+    path = _find(name_or_path)
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: no valid YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(content, dict):
+        raise SpecError(f"{path}: a cluster file is a mapping; see include/clusters/local.yaml")
+    content = _expand(content, path, "")
+    if content.get("kind") == "local":
+        content = {"root": _local_root(content), "python": sys.executable} | content
+    try:
+        cluster = ClusterFile.model_validate(content)
+    except ValidationError as error:
+        raise SpecError(f"{path}: {_first_problem(error)}") from None
+    if not cluster.root.startswith("/"):
+        raise SpecError(f"{path}: root: {cluster.root!r} must be an absolute path")
+    return cluster
+
+
+def _find(name_or_path: str | Path) -> Path:
+    path = Path(name_or_path)
+    if path.suffix in (".yaml", ".yml"):
+        if path.is_file():
+            return path
+        raise SpecError(f"{path}: no such cluster file")
+    for folder in cluster_folders():
+        candidate = folder / f"{name_or_path}.yaml"
+        if path.name == str(name_or_path) and candidate.is_file():
+            return candidate
+    if str(name_or_path) == "dev-slurm":
+        raise SpecError("cluster 'dev-slurm' is not up; start it with: make slurm-up")
+    raise SpecError(
+        f"unknown cluster {str(name_or_path)!r}; there are: {', '.join(cluster_names()) or 'none'} "
+        f"(looked in {', '.join(map(str, cluster_folders()))}; NEPSBENCH_CLUSTERS says where)"
+    )
+
+
+def _local_root(content: dict[str, Any]) -> str:
+    """Return the default root of a local cluster: under the data home, one folder a cluster."""
+    home = Path(os.environ.get("NEPSBENCH_HOME", "warehouse"))
+    return str((home / "clusters" / str(content.get("name", "local"))).absolute())
+
+
+def _expand(value: Any, path: Path, where: str) -> Any:
+    """Return ``value`` with ``${NAME}`` and ``${NAME:-default}`` replaced, except in ``setup``."""
+    if isinstance(value, dict):
+        return {k: v if k == "setup" else _expand(v, path, f"{k}: ") for k, v in value.items()}
+    if not isinstance(value, str):
+        return value
+
+    def replace(match: re.Match[str]) -> str:
+        name, default = match.groups()
+        if name not in os.environ and default is None:
+            raise SpecError(f"{path}: {where}environment variable {name} is not set")
+        return os.environ.get(name, default or "")
+
+    return _VARIABLE.sub(replace, value)
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Return the first problem as one line; an unknown key gets the nearest known one."""
+    problem = error.errors()[0]
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] != "extra_forbidden":
+        return f"{where}: {problem['msg']}"
+    sections: dict[str, type[BaseModel]] = {"ssh": Ssh, "limits": Limits}
+    section = sections.get(str(problem["loc"][0]), ClusterFile)
+    known = list(section.model_fields)
+    close = get_close_matches(str(problem["loc"][-1]), known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
+    return f"unknown key {where!r}; {hint}"

@@ -1,0 +1,46 @@
+"""The transport to this machine: bash and file copies."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from nepsbench.cluster.interface import Completed
+from nepsbench.errors import ClusterError, StorageError
+
+
+@dataclass(frozen=True)
+class LocalTransport:
+    """Runs scripts with bash here, and copies files."""
+
+    def run(self, script: str, *, timeout: float = 60.0) -> Completed:
+        """Run bash text and wait for it."""
+        try:
+            done = subprocess.run(
+                ["bash", "-s"],
+                input=script,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise ClusterError(f"this machine gave no answer in {timeout:.0f} s") from None
+        return Completed(done.returncode, done.stdout, done.stderr)
+
+    def put(self, source: Path, target: str) -> None:
+        """Copy a file."""
+        self.get(str(source), Path(target))
+
+    def get(self, source: str, target: Path) -> None:
+        """Copy a file."""
+        try:
+            shutil.copyfile(source, target)
+        except OSError as error:
+            raise StorageError(f"cannot copy {source} to {target}: {error.strerror}") from None
+
+    def close(self) -> None:
+        """Nothing to give back."""
