@@ -25,6 +25,10 @@ class StreamReuseError(NepsbenchError):
     """A profile asks for draws of a bit-stream that another profile has used."""
 
 
+class InvalidResultError(NepsbenchError):
+    """Results hold what no trial can have given, or lack what a release needs."""
+
+
 class ConflictError(NepsbenchError):
     """New results contradict stored results for the same key."""
 

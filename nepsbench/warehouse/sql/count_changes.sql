@@ -1,0 +1,1 @@
+SELECT change, count(*) FROM merged_trials GROUP BY change;

@@ -1,0 +1,1 @@
+COPY ($source) TO $path (FORMAT parquet, COMPRESSION zstd);

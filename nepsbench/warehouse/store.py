@@ -1,0 +1,271 @@
+"""The warehouse: one folder of Parquet files, its commits, and the DuckDB views over them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from nepsbench.errors import CorruptedFileError, InvalidResultError, SpecError
+from nepsbench.sampling.ranges import StreamRange
+from nepsbench.warehouse import merge, streams, views
+from nepsbench.warehouse.commits import (
+    Commit,
+    FileEntry,
+    Table,
+    newest_commit,
+    sweep,
+    write_commit,
+)
+from nepsbench.warehouse.disk import sha256_of, storage_errors, sync
+from nepsbench.warehouse.lock import writer_lock
+from nepsbench.warehouse.merge import IngestReport
+from nepsbench.warehouse.tables import TRIAL_NAMES, sound_epochs, sound_trials
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", flags=re.ASCII)
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """An open warehouse.
+
+    Attributes:
+        home: The data home, absolute.
+        wait: Seconds to wait for another writer.
+    """
+
+    home: Path
+    wait: float = 600.0
+
+    @property
+    def commit(self) -> Commit:
+        """The state of the warehouse now."""
+        return newest_commit(self.home)
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """Return a connection with the views of the present state.
+
+        It stays with that state for a day, whatever is written meanwhile, and cannot change it.
+        """
+        connection = self._scratch()
+        views.define_views(connection, home=self.home, commit=self.commit)
+        return connection
+
+    def frame(self, query: str) -> pd.DataFrame:
+        """Return the rows of an SQL query as a pandas frame."""
+        with self.connect() as connection, self._explained():
+            return connection.sql(query).df()
+
+    def ingest(self, benchmark: str, trials: pa.Table, epochs: pa.Table) -> IngestReport:
+        """Add the results of one profile; the same results again change nothing.
+
+        Args:
+            benchmark: ``<space>-<dataset>``.
+            trials: Columns of ``schema.TRIAL_COLUMNS``, and the configuration's parameters.
+            epochs: Columns of ``schema.EPOCH_COLUMNS``.
+
+        Raises:
+            InvalidResultError: If a row is none that training gives.
+            ConflictError: If a stored trial or epoch contradicts; nothing is written.
+            StorageError: If the disk is full; nothing is changed.
+        """
+        _refuse_name(benchmark, "benchmark")
+        new: dict[Table, pa.Table] = {
+            "trials": sound_trials(benchmark, trials),
+            "epochs": sound_epochs(benchmark, epochs),
+        }
+        profile = _only_profile(benchmark, new)
+        if profile is None:
+            return IngestReport(0, 0, 0, 0, 0, self.commit.number)
+        with self._writing() as commit, self._scratch() as connection:
+            merge.show_both_sides(
+                connection,
+                home=self.home,
+                commit=commit,
+                benchmark=benchmark,
+                profile=profile,
+                new=new,
+            )
+            merge.refuse_broken(connection, benchmark=benchmark, profile=profile)
+            merge.refuse_conflicts(connection, benchmark=benchmark, profile=profile)
+            parameters = new["trials"].column_names[1 + len(TRIAL_NAMES) :]
+            merge.merge(connection, parameters)
+            report = _report(connection, commit=commit, epochs=new["epochs"].num_rows)
+            if report.changed:
+                self._commit_merged(connection, commit, benchmark=benchmark, profile=profile)
+            return report
+
+    def reserve_streams(
+        self, profile: str, ranges: Sequence[StreamRange], *, profile_hash: str
+    ) -> None:
+        """Record that ``profile`` uses these words of the bit-streams; again is no change.
+
+        Raises:
+            StreamReuseError: If another profile used some of them, or the profile was changed.
+        """
+        with self._writing() as commit:
+            ledger = streams.reserve(commit.streams, profile, ranges, profile_hash=profile_hash)
+            if ledger != commit.streams:
+                self._commit(commit.following(streams=ledger))
+
+    def rebuild(self) -> None:
+        """Write the DuckDB file again from the Parquet files."""
+        with self._writing(refresh=False) as commit:
+            views.rebuild(self.home, commit)
+
+    def verify(self) -> None:
+        """Prove that every file of the warehouse holds what was written.
+
+        Raises:
+            CorruptedFileError: Names the first file that does not.
+        """
+        for entry in self.commit.files:
+            path = self.home / entry.path
+            if not path.is_file():
+                raise CorruptedFileError(f"{path}: is missing; restore it from a copy")
+            if path.stat().st_size != entry.bytes or sha256_of(path) != entry.sha256:
+                raise CorruptedFileError(
+                    f"{path}: is not what was written (its sha256 differs); restore it from a "
+                    f"copy, or remove profile {entry.profile} and collect it again"
+                )
+
+    @contextmanager
+    def _writing(self, *, refresh: bool = True) -> Iterator[Commit]:
+        """Be the one writer; afterwards the DuckDB file shows the newest commit."""
+        with storage_errors(self.home), writer_lock(self.home, wait=self.wait):
+            commit = newest_commit(self.home)
+            sweep(self.home, commit)
+            try:
+                with self._explained():
+                    yield commit
+            except BaseException:
+                sweep(self.home, newest_commit(self.home))
+                raise
+            newest = newest_commit(self.home)
+            if refresh and not views.is_current(self.home, newest):
+                views.rebuild(self.home, newest)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Let a query that failed on a damaged file fail with the file's name."""
+        try:
+            yield
+        except (duckdb.Error, pa.ArrowInvalid):
+            self.verify()
+            raise
+
+    def _scratch(self) -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect()
+        connection.execute("SET temp_directory = $1", [str(self.home / ".spill")])
+        return connection
+
+    def _commit_merged(
+        self, connection: duckdb.DuckDBPyConnection, commit: Commit, *, benchmark: str, profile: str
+    ) -> None:
+        """Write the tables that ``merge`` made and commit them."""
+        replaced = commit.select(benchmark=benchmark, table="trials", profile=profile)
+        files = [entry for entry in commit.files if entry not in replaced]
+        sources: dict[Table, str] = {
+            "trials": "SELECT * EXCLUDE (change) FROM merged_trials",
+            "epochs": "FROM added_epochs",
+        }
+        for table, source in sources.items():
+            path = f"benchmarks/{benchmark}/{table}/{profile}-{commit.number + 1:08d}.parquet"
+            entry = self._write(
+                connection, source, path=path, benchmark=benchmark, table=table, profile=profile
+            )
+            if entry.rows:
+                files.append(entry)
+        self._commit(commit.following(files=tuple(files)))
+
+    def _write(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        source: str,
+        *,
+        path: str,
+        benchmark: str,
+        table: Table,
+        profile: str,
+    ) -> FileEntry:
+        target = self.home / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        query = views.query_text("write_parquet", source=source, path=views.literal(str(target)))
+        [(rows,)] = connection.sql(query).fetchall()
+        sync(target)
+        sync(target.parent)
+        return FileEntry(
+            path=path,
+            benchmark=benchmark,
+            table=table,
+            profile=profile,
+            rows=rows,
+            bytes=target.stat().st_size,
+            sha256=sha256_of(target),
+        )
+
+    def _commit(self, commit: Commit) -> None:
+        write_commit(self.home, commit)
+
+
+def open_warehouse(home: Path, *, wait: float = 600.0) -> Warehouse:
+    """Open the warehouse at ``home``; what is missing is made, a stale DuckDB file rebuilt.
+
+    Args:
+        home: The data home.
+        wait: Seconds that a write waits for another writer.
+
+    Raises:
+        StorageError: If the folder cannot be written.
+    """
+    warehouse = Warehouse(home.resolve(), wait)
+    with storage_errors(warehouse.home):
+        (warehouse.home / "commits").mkdir(parents=True, exist_ok=True)
+    if not views.is_current(warehouse.home, warehouse.commit):
+        warehouse.rebuild()
+    return warehouse
+
+
+def _only_profile(benchmark: str, tables: Mapping[Table, pa.Table]) -> str | None:
+    """Return the profile that all rows are of, or None if there are no rows."""
+    profiles = {name for table in tables.values() for name in table["profile"].unique().to_pylist()}
+    if len(profiles) > 1:
+        raise InvalidResultError(
+            f"{benchmark}: results of several profiles ({', '.join(sorted(profiles))}); "
+            "ingest them one profile at a time"
+        )
+    for profile in profiles:
+        _refuse_name(profile, "profile")
+        return str(profile)
+    return None
+
+
+def _refuse_name(name: str, what: str) -> None:
+    if not _SAFE_NAME.fullmatch(name):
+        raise SpecError(
+            f"{what} name {name!r} cannot be a file name; use letters, digits, '.', '_' and '-'"
+        )
+
+
+def _report(connection: duckdb.DuckDBPyConnection, *, commit: Commit, epochs: int) -> IngestReport:
+    changes = dict(connection.sql(views.query_text("count_changes")).fetchall())
+    [(added,)] = connection.sql(views.query_text("count_added_epochs")).fetchall()
+    count = {name: changes.get(name, 0) for name in ("added", "updated", "unchanged")}
+    changed = bool(count["added"] or count["updated"] or added)
+    return IngestReport(
+        trials_added=count["added"],
+        trials_updated=count["updated"],
+        trials_unchanged=count["unchanged"],
+        epochs_added=added,
+        epochs_unchanged=epochs - added,
+        commit=commit.number + changed,
+    )
