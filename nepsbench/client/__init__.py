@@ -1,10 +1,92 @@
-"""The query client: answers from the table, the surrogate, or by training live."""
+"""The query client: answers from the table, the surrogate, or by training live.
+
+    >>> import nepsbench
+    >>> bench = nepsbench.load("nepsbench101-digits")          # doctest: +SKIP
+    >>> bench(bench.sample(seed=1), epoch=12)["valid_acc"]     # doctest: +SKIP
+
+Importing this package loads numpy. A surrogate loads catboost, training live loads torch.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, overload
+
+from nepsbench.client.benchmark import Answer, Benchmark
+from nepsbench.client.locate import find_release
+from nepsbench.errors import NepsbenchError
+from nepsbench.release.verification import verify_once
+
+if TYPE_CHECKING:
+    from nepsbench.client.surrogate import SurrogateBenchmark
+    from nepsbench.client.table import TableBenchmark
+
+__all__ = ["Answer", "Benchmark", "load"]
+
+KINDS = ("table", "surrogate", "live")
 
 
-def load(name: str, *, kind: str = "table") -> Any:
-    """Open a release."""
-    raise LookupError(name, kind)
+@overload
+def load(
+    name: str | Path,
+    *,
+    kind: Literal["table"] = "table",
+    version: str | None = None,
+    home: str | Path | None = None,
+) -> TableBenchmark: ...
+
+
+@overload
+def load(
+    name: str | Path,
+    *,
+    kind: Literal["surrogate"],
+    version: str | None = None,
+    home: str | Path | None = None,
+) -> SurrogateBenchmark: ...
+
+
+@overload
+def load(
+    name: str | Path,
+    *,
+    kind: str,
+    version: str | None = None,
+    home: str | Path | None = None,
+) -> Benchmark: ...
+
+
+def load(
+    name: str | Path,
+    *,
+    kind: str = "table",
+    version: str | None = None,
+    home: str | Path | None = None,
+) -> Benchmark:
+    """Open a release as an objective function.
+
+    The first opening hashes every file; later ones cost milliseconds, see ``verify_once``.
+
+    Args:
+        name: ``name``, ``name@version``, or the path of a release's folder.
+        kind: ``table`` (what was recorded), ``surrogate`` (predictions for any configuration) or
+            ``live`` (train now).
+        version: Instead of ``@version``; the newest without either.
+        home: Where ``releases/`` lies; default ``NEPSBENCH_HOME``, else ``warehouse``.
+
+    Raises:
+        NepsbenchError: If there is no such release or kind, or an extra is not installed.
+        CorruptedFileError: If a file is not what was published.
+        VersionMismatchError: If the release is of a version that this nepsbench does not know.
+    """
+    if kind not in KINDS:
+        raise NepsbenchError(f"unknown kind {kind!r}; choose one of {', '.join(KINDS)}")
+    release = find_release(name, home=home, version=version)
+    manifest = verify_once(release)
+    if kind == "surrogate":
+        from nepsbench.client.surrogate import SurrogateBenchmark
+
+        return SurrogateBenchmark(release, manifest)
+    from nepsbench.client.table import TableBenchmark
+
+    return TableBenchmark(release, manifest)

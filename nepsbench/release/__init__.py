@@ -1,0 +1,12 @@
+"""Releases: immutable, checksummed, versioned publications of a benchmark.
+
+Read by the light client: importing this package loads numpy and nothing heavier.
+"""
+
+from __future__ import annotations
+
+from nepsbench.release.build import build_release
+from nepsbench.release.manifest import Manifest, read_manifest
+from nepsbench.release.verification import verify_once, verify_release
+
+__all__ = ["Manifest", "build_release", "read_manifest", "verify_once", "verify_release"]
