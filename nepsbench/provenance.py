@@ -34,13 +34,13 @@ def environment() -> dict[str, str]:
         "code_version": code_version(),
         "python_version": platform.python_version(),
         "torch_version": metadata.version("torch"),
-        "device": _cpu_model(),
+        "device": cpu_model(),
         "host": socket.gethostname(),
         "job_id": os.environ.get("NEPSBENCH_JOB_ID", ""),
     }
 
 
-def _cpu_model() -> str:
+def cpu_model() -> str:
     """Return the CPU's name as Linux tells it, or what the platform knows."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():

@@ -25,10 +25,17 @@ _WIDEST = 24  # trials of a worker that are tried in swaps: its shortest ones
 
 
 def lower_bound(seconds: FloatArray, workers: int) -> float:
-    """Return a makespan that no plan can beat: the longest trial, or the mean load."""
+    """Return a makespan that no plan can beat.
+
+    The longest trial; the mean load; and, since of the (k-1) * workers + 1 longest trials some
+    worker has k, the k shortest among those.
+    """
     if len(seconds) == 0:
         return 0.0
-    return max(float(seconds.max()), float(seconds.sum()) / workers)
+    sums = np.concatenate([[0.0], np.cumsum(np.sort(seconds)[::-1])])
+    k = np.arange(1, (len(seconds) - 1) // workers + 2)
+    count = (k - 1) * workers + 1
+    return float(max((sums[count] - sums[count - k]).max(), sums[-1] / workers))
 
 
 def longest_first(seconds: FloatArray, workers: int, *, capacity: float) -> IntArray:

@@ -64,7 +64,8 @@ def test_the_makespan_is_never_worse_than_four_thirds_of_the_best(lengths, worke
         for owners in product(range(workers), repeat=len(lengths))
     )
     result = plan(seconds, Limits(nodes=1, cpus_per_node=workers))
-    assert result.bound <= best <= result.makespan <= 4 / 3 * best + 1e-9
+    assert result.bound <= best + 1e-9
+    assert best <= result.makespan <= 4 / 3 * best + 1e-9
 
 
 @given(RUNTIMES, LIMITS)
@@ -125,6 +126,11 @@ def test_later_jobs_hold_shorter_workers_and_ask_for_less_time():
     limits = Limits(max_jobs=2, cpus_per_node=1, margin=1, startup=0)
     result = plan(np.array([500.0, 130.0, 100.0]), limits)
     assert [job.resources.time_limit for job in result.jobs] == [540, 240]
+
+
+def test_the_bound_knows_that_trials_are_not_divisible():
+    result = plan(np.full(7, 60.0), Limits(cpus_per_node=3))
+    assert (result.makespan, result.bound) == (180, 180)
 
 
 def test_utilisation_counts_the_whole_node():
