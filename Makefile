@@ -29,8 +29,15 @@ up: $(STAMP)  ## Start Airflow and MLflow in the background
 down: $(STAMP)  ## Stop Airflow, MLflow and local training jobs
 	@$(BIN)/python -m include.platform down
 
+demo: $(STAMP)  ## Regenerate a small benchmark, from the form to the answer (CLUSTER=local)
+	@$(BIN)/python -m include.platform demo --cluster $(CLUSTER)
+
 status: $(STAMP)  ## Show each service, its process, port and health
 	@$(BIN)/python -m include.platform status
+
+# The integration tests last: a broken unit shows within seconds.
+test: $(STAMP)  ## Run the tests; those of SLURM where it is installed (ARGS="-k word" to choose)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 lint: $(STAMP)  ## Check format, style, types and who imports whom
 	$(BIN)/ruff format --check .
@@ -43,6 +50,15 @@ format: $(STAMP)  ## Format the code
 	$(BIN)/ruff check --fix .
 
 # CUDA's libraries stay out: torch's own wheel names those it needs, the CPU wheel none.
+bench: $(STAMP)  ## Measure speed and size into benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks
+
+slurm-up: $(STAMP)  ## Start a one-machine SLURM and sshd on loopback (root)
+	@include/slurm/slurm-up.sh
+
+slurm-down:  ## Stop them
+	@include/slurm/slurm-down.sh
+
 lock:  ## Resolve requirements.lock anew within requirements.in (needs uv)
 	{ echo "# Made by make lock from pyproject.toml and requirements.in. Python 3.11."; \
 	uv pip compile pyproject.toml --quiet --extra platform --extra dev --python-version 3.11 \

@@ -14,16 +14,20 @@ from include.platform.services import Platform
 from include.platform.settings import Settings
 from nepsbench.errors import NepsbenchError
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 def main() -> int:
     """Run one command; return the exit code: 1 after an error, 130 after an interruption."""
     parser = argparse.ArgumentParser(prog="python -m include.platform", description=__doc__)
-    parser.add_argument("command", choices=("up", "down", "status"))
+    commands = {"up": _up, "down": _down, "status": _status, "demo": _demo}
+    parser.add_argument("command", choices=commands)
+    parser.add_argument("--cluster", default="local", help="where the demo's jobs run")
     arguments = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in SIGNALS:
         signal.signal(number, _interrupt)
     try:
-        return {"up": _up, "down": _down, "status": _status}[arguments.command]()
+        return commands[arguments.command](arguments)
     except NepsbenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -39,17 +43,17 @@ def print_addresses(platform: Platform) -> None:
     print(f"log in as    {USER}, passwords in {platform.settings.credentials}")
 
 
-def _up() -> int:
+def _up(_: argparse.Namespace) -> int:
     print_addresses(services.up(Settings.from_environment()))
     return 0
 
 
-def _down() -> int:
+def _down(_: argparse.Namespace) -> int:
     services.down(Settings.from_environment())
     return 0
 
 
-def _status() -> int:
+def _status(_: argparse.Namespace) -> int:
     states = services.status(Settings.from_environment())
     for state in states:
         pid, port = state.pid or "-", state.port or "-"
@@ -57,7 +61,22 @@ def _status() -> int:
     return 0 if all(state.health is Health.HEALTHY for state in states) else 3
 
 
+def _demo(arguments: argparse.Namespace) -> int:
+    # Imported here: the other commands need neither the client nor the campaign's form.
+    from rich.console import Console
+
+    from include.platform.demo import run_demo
+
+    run_demo(
+        Settings.from_environment(), cluster=arguments.cluster, console=Console(highlight=False)
+    )
+    return 0
+
+
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    # Once is enough: what follows stops the services, and nobody should cut that short.
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

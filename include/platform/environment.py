@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from include.platform.credentials import USER, Credentials
@@ -15,7 +16,7 @@ def service_environment(
 ) -> dict[str, str]:
     """Return the variables to add to the environment of each service."""
     return {
-        **_nepsbench_variables(settings),
+        **nepsbench_variables(settings),
         **_airflow_variables(settings, credentials, ports=ports),
         **_mlflow_variables(settings, credentials, ports=ports),
         **_usage_reports_off(),
@@ -23,33 +24,34 @@ def service_environment(
 
 
 def read_connections(path: Path) -> dict[str, str]:
-    """Return the ``AIRFLOW_CONN_*`` variables of an env file (``NAME='value'`` a line), if any.
+    """Return the Airflow connections that a shell file exports; none if there is no such file.
 
     Raises:
-        PlatformError: If a line is neither empty, a comment, nor an assignment.
+        PlatformError: If a line of it is no shell text.
     """
     if not path.exists():
         return {}
     variables = {}
     for number, line in enumerate(path.read_text().splitlines(), start=1):
-        name, equals, value = line.strip().partition("=")
-        if not name or name.startswith("#"):
-            continue
-        if not equals or not name.startswith("AIRFLOW_CONN_"):
+        try:
+            words = shlex.split(line, comments=True)
+        except ValueError as error:
             raise PlatformError(
-                f"{path}: line {number} is not AIRFLOW_CONN_<NAME>='<json>'; "
-                "run make slurm-down slurm-up to write it again"
-            )
-        quoted = len(value) > 1 and value[0] == value[-1] == "'"
-        variables[name] = value[1:-1] if quoted else value
+                f"{path}: line {number}: {error}; write it again with make slurm-down slurm-up"
+            ) from None
+        if len(words) == 2 and words[0] == "export" and words[1].startswith("AIRFLOW_CONN_"):
+            name, _, value = words[1].partition("=")
+            variables[name] = value
     return variables
 
 
-def _nepsbench_variables(settings: Settings) -> dict[str, str]:
+def nepsbench_variables(settings: Settings) -> dict[str, str]:
+    """Return what the ``nepsbench`` command needs to know."""
     return {
         "NEPSBENCH_HOME": str(settings.home),
         "NEPSBENCH_STATE": str(settings.state),
-        "NEPSBENCH_CLUSTERS": str(settings.clusters),
+        "NEPSBENCH_CLUSTERS": ":".join(map(str, settings.clusters)),
+        "NEPSBENCH_SLURM_STATE": str(settings.slurm),
         "PYTHONPATH": f"{ROOT / 'plugins'}:{ROOT}",
         "PYTHONUNBUFFERED": "1",
     }

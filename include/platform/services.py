@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from include.platform import processes
 from include.platform.credentials import ensure_credentials
-from include.platform.environment import read_connections, service_environment
+from include.platform.environment import nepsbench_variables, read_connections, service_environment
 from include.platform.errors import PlatformError
 from include.platform.health import AIRFLOW_PARTS, Health, healthy_services
 from include.platform.ports import HOST, PREFERRED, Ports, choose_ports, read_ports, write_ports
@@ -22,6 +24,8 @@ from include.platform.settings import ROOT, Settings
 
 #: Seconds after which a service that does not answer counts as failed.
 START_TIMEOUT = 180.0
+#: In the order of starting.
+NAMES = ("mlflow", *AIRFLOW_PARTS)
 BIN = Path(sys.executable).parent
 
 Say = Callable[[str], None]
@@ -85,12 +89,13 @@ def up(settings: Settings, *, say: Say = print) -> Platform:
         PlatformError: If a service dies or does not answer in time.
     """
     with _exclusive(settings):
-        ports = _ports(settings, say)
+        _stop_if_outdated(settings, say)
+        platform = Platform(settings, _ports(settings, say))
         running = _alive(settings)
-        platform = Platform(settings, ports)
-        missing = [name for name in commands(settings, ports) if name not in running]
+        missing = [name for name in NAMES if name not in running]
         if not missing:
-            _wait_until_healthy(platform, set(running), say=say)
+            say("the services are running already")
+            _wait_until_healthy(platform, set(NAMES), say=_nothing)
             return platform
         try:
             _start(missing, platform, say=say)
@@ -104,7 +109,7 @@ def up(settings: Settings, *, say: Say = print) -> Platform:
 def down(settings: Settings, *, say: Say = print) -> None:
     """Stop every service and the training jobs of the local cluster."""
     with _exclusive(settings):
-        _stop(settings, list(commands(settings, PREFERRED)))
+        _stop(settings, NAMES)
         (settings.running / "ports.json").unlink(missing_ok=True)
     _cancel_local_jobs(settings)
     say("All services are stopped.")
@@ -124,18 +129,37 @@ def status(settings: Settings) -> list[ServiceStatus]:
         health = Health.HEALTHY if name in healthy else Health.NOT_READY
         return ServiceStatus(name, process.pid, listening.get(name), health)
 
-    return [one(name) for name in commands(settings, ports or PREFERRED)]
+    return [one(name) for name in NAMES]
 
 
 def environment_of(platform: Platform) -> dict[str, str]:
     """Return the whole environment of the services."""
+    path = {"PATH": f"{BIN}:{os.environ.get('PATH', os.defpath)}"}
+    return {**os.environ, **path, **_variables(platform)}
+
+
+def _variables(platform: Platform) -> dict[str, str]:
     settings = platform.settings
     return {
-        **os.environ,
-        "PATH": f"{BIN}:{os.environ.get('PATH', os.defpath)}",
         **service_environment(settings, ensure_credentials(settings), ports=platform.ports),
         **read_connections(settings.dev_slurm),
     }
+
+
+def _fingerprint(platform: Platform) -> str:
+    """Return a hash of all settings, secrets included: it changes when a restart is due."""
+    return sha256(json.dumps(_variables(platform), sort_keys=True).encode()).hexdigest()
+
+
+def _stop_if_outdated(settings: Settings, say: Say) -> None:
+    """Stop services that run with other settings: another data home, a new connection."""
+    ports = read_ports(settings.running / "ports.json")
+    if ports is None or not _alive(settings):
+        return
+    mark = settings.running / "fingerprint"
+    if not mark.exists() or mark.read_text() != _fingerprint(Platform(settings, ports)):
+        say("the settings have changed: restarting the services")
+        _stop(settings, NAMES)
 
 
 def _start(names: list[str], platform: Platform, *, say: Say) -> None:
@@ -144,6 +168,7 @@ def _start(names: list[str], platform: Platform, *, say: Say) -> None:
     for folder in (settings.airflow, settings.mlflow, settings.home, settings.dags):
         folder.mkdir(parents=True, exist_ok=True)
     write_ports(settings.running / "ports.json", platform.ports)
+    (settings.running / "fingerprint").write_text(_fingerprint(platform))
     migrated = not any(name in AIRFLOW_PARTS for name in names)
     for name in names:
         if name in AIRFLOW_PARTS and not migrated:
@@ -200,6 +225,10 @@ def _wait_until_healthy(platform: Platform, names: set[str], *, say: Say) -> Non
             time.sleep(0.5)
 
 
+def _nothing(_: str) -> None:
+    """Say nothing."""
+
+
 def _failure(settings: Settings, name: str, what: str) -> str:
     log = _log(settings, name)
     lines = log.read_text(errors="replace").splitlines()[-15:] if log.exists() else []
@@ -207,28 +236,22 @@ def _failure(settings: Settings, name: str, what: str) -> str:
     return f"{name} {what}; see {log}, then run make up again. Its last lines:\n{tail}"
 
 
-def _stop(settings: Settings, names: list[str]) -> None:
-    found = {name: processes.recall(_file(settings, name)) for name in names}
-    processes.stop(process for process in found.values() if process)
-    for name in names:
-        _file(settings, name).unlink(missing_ok=True)
+def _stop(settings: Settings, names: Iterable[str]) -> None:
+    files = [_file(settings, name) for name in names]
+    processes.stop(process for file in files if (process := processes.recall(file)))
+    for file in files:
+        file.unlink(missing_ok=True)
 
 
 def _cancel_local_jobs(settings: Settings) -> None:
     """End the training jobs that the local cluster runs: they are processes of this machine."""
-    if not (settings.clusters / "local.yaml").exists():
-        return
     subprocess.run(
         [str(BIN / "nepsbench"), "cluster", "cancel", "local", "--all"],
-        env={**os.environ, **{
-            "NEPSBENCH_HOME": str(settings.home),
-            "NEPSBENCH_STATE": str(settings.state),
-            "NEPSBENCH_CLUSTERS": str(settings.clusters),
-        }},
+        env={**os.environ, **nepsbench_variables(settings)},
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
         check=False,
-    )  # fmt: skip
+    )
 
 
 def _ports(settings: Settings, say: Say) -> Ports:
@@ -245,9 +268,7 @@ def _ports(settings: Settings, say: Say) -> Ports:
 
 
 def _alive(settings: Settings) -> dict[str, processes.Process]:
-    found = {
-        name: processes.recall(_file(settings, name)) for name in commands(settings, PREFERRED)
-    }
+    found = {name: processes.recall(_file(settings, name)) for name in NAMES}
     return {name: process for name, process in found.items() if process and process.is_alive()}
 
 

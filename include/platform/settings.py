@@ -18,17 +18,23 @@ class Settings:
         state: Databases, logs, credentials and process files (``NEPSBENCH_STATE``).
         home: The data home (``NEPSBENCH_HOME``).
         dags: The folder of the DAG files (``NEPSBENCH_DAGS``).
-        clusters: The folder of the cluster files (``NEPSBENCH_CLUSTERS``).
+        clusters: The folders of the cluster files (``NEPSBENCH_CLUSTERS``, colons between).
+        slurm: The state of ``make slurm-up`` (``NEPSBENCH_SLURM_STATE``).
     """
 
     state: Path
     home: Path
     dags: Path
-    clusters: Path
+    clusters: tuple[Path, ...]
+    slurm: Path
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """Return the settings; relative folders are meant from the repository's top."""
+
+        def folders(variable: str, default: str) -> tuple[Path, ...]:
+            given = environment.get(variable, default).split(":")
+            return tuple((ROOT / one).resolve() for one in given if one)
 
         def folder(variable: str, default: str) -> Path:
             return (ROOT / environment.get(variable, default)).resolve()
@@ -37,7 +43,8 @@ class Settings:
             state=folder("NEPSBENCH_STATE", ".platform"),
             home=folder("NEPSBENCH_HOME", "warehouse"),
             dags=folder("NEPSBENCH_DAGS", "dags"),
-            clusters=folder("NEPSBENCH_CLUSTERS", "include/clusters"),
+            clusters=folders("NEPSBENCH_CLUSTERS", "include/clusters"),
+            slurm=folder("NEPSBENCH_SLURM_STATE", ".platform/slurm"),
         )
 
     @property
@@ -77,5 +84,5 @@ class Settings:
 
     @property
     def dev_slurm(self) -> Path:
-        """The Airflow connection to the developer's SLURM, written by ``make slurm-up``."""
-        return self.state / "slurm" / "airflow.env"
+        """Variables of the developer's SLURM, written by ``make slurm-up``."""
+        return self.slurm / "env.sh"
