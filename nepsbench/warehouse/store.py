@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from nepsbench.errors import CorruptedFileError, InvalidResultError, SpecError
+from nepsbench.errors import ConflictError, CorruptedFileError, InvalidResultError, SpecError
 from nepsbench.sampling.ranges import StreamRange
 from nepsbench.warehouse import merge, streams, views
+from nepsbench.warehouse.checking import CheckReport, run_checks
 from nepsbench.warehouse.commits import (
     Commit,
     FileEntry,
@@ -87,6 +88,7 @@ class Warehouse:
         if profile is None:
             return IngestReport(0, 0, 0, 0, 0, self.commit.number)
         with self._writing() as commit, self._scratch() as connection:
+            _refuse_second_home(commit, benchmark=benchmark, profile=profile)
             merge.show_both_sides(
                 connection,
                 home=self.home,
@@ -101,7 +103,16 @@ class Warehouse:
             merge.merge(connection, parameters)
             report = _report(connection, commit=commit, epochs=new["epochs"].num_rows)
             if report.changed:
-                self._commit_merged(connection, commit, benchmark=benchmark, profile=profile)
+                self._store(
+                    connection,
+                    commit,
+                    benchmark=benchmark,
+                    profile=profile,
+                    sources={
+                        "trials": "SELECT * EXCLUDE (change) FROM merged_trials",
+                        "epochs": "FROM added_epochs",
+                    },
+                )
             return report
 
     def reserve_streams(
@@ -115,7 +126,53 @@ class Warehouse:
         with self._writing() as commit:
             ledger = streams.reserve(commit.streams, profile, ranges, profile_hash=profile_hash)
             if ledger != commit.streams:
-                self._commit(commit.following(streams=ledger))
+                write_commit(self.home, commit.following(streams=ledger))
+
+    def set_mlflow_runs(self, profile: str, runs: Mapping[tuple[int, int], str]) -> None:
+        """Note the MLflow run of each trial of ``profile``; keys are (taskid, model_idx)."""
+        new = pa.table(
+            {
+                "taskid": pa.array([taskid for taskid, _ in runs], pa.int64()),
+                "model_idx": pa.array([model_idx for _, model_idx in runs], pa.int64()),
+                "run_id": pa.array(list(runs.values()), pa.string()),
+            }
+        )
+        with self._writing() as commit, self._scratch() as connection:
+            for entry in commit.select(table="trials", profile=profile):
+                source = views.scan(self.home, [entry.path])
+                connection.register("runs", new)
+                connection.execute(views.query_text("set_runs", source=source))
+                [(changed,)] = connection.sql(views.query_text("count_set_runs")).fetchall()
+                if changed:
+                    self._store(
+                        connection,
+                        commit,
+                        benchmark=entry.benchmark,
+                        profile=profile,
+                        sources={"trials": "SELECT * EXCLUDE (changed) FROM with_runs"},
+                    )
+
+    def seconds_per_epoch(self, profile: str, *, retry_failed: bool = True) -> pa.Table:
+        """Return what is measured of each trial of ``profile``, for planning.
+
+        Args:
+            profile: The profile.
+            retry_failed: If False, trials that failed or ran out of memory count as diverged:
+                nothing more is to come of them.
+
+        Returns:
+            One row a trial: ``taskid``, ``model_idx``, ``seconds_per_epoch`` (mean wall time, null
+            if it has no epoch), ``epochs`` trained, ``status``.
+        """
+        with self.connect() as connection, self._explained():
+            parameters = {"profile": profile, "retry_failed": retry_failed}
+            query = views.query_text("seconds_per_epoch")
+            return connection.sql(query, params=parameters).to_arrow_table()
+
+    def check(self, benchmark: str | None = None, profile: str | None = None) -> CheckReport:
+        """Run every SQL check over all trials, or those of a benchmark or profile."""
+        with self.connect() as connection, self._explained():
+            return run_checks(connection, benchmark=benchmark, profile=profile)
 
     def rebuild(self) -> None:
         """Write the DuckDB file again from the Parquet files."""
@@ -168,53 +225,51 @@ class Warehouse:
         connection.execute("SET temp_directory = $1", [str(self.home / ".spill")])
         return connection
 
-    def _commit_merged(
-        self, connection: duckdb.DuckDBPyConnection, commit: Commit, *, benchmark: str, profile: str
-    ) -> None:
-        """Write the tables that ``merge`` made and commit them."""
-        replaced = commit.select(benchmark=benchmark, table="trials", profile=profile)
-        files = [entry for entry in commit.files if entry not in replaced]
-        sources: dict[Table, str] = {
-            "trials": "SELECT * EXCLUDE (change) FROM merged_trials",
-            "epochs": "FROM added_epochs",
-        }
-        for table, source in sources.items():
-            path = f"benchmarks/{benchmark}/{table}/{profile}-{commit.number + 1:08d}.parquet"
-            entry = self._write(
-                connection, source, path=path, benchmark=benchmark, table=table, profile=profile
-            )
-            if entry.rows:
-                files.append(entry)
-        self._commit(commit.following(files=tuple(files)))
-
-    def _write(
+    def _store(
         self,
         connection: duckdb.DuckDBPyConnection,
-        source: str,
+        commit: Commit,
         *,
-        path: str,
         benchmark: str,
-        table: Table,
         profile: str,
-    ) -> FileEntry:
-        target = self.home / path
+        sources: Mapping[Table, str],
+    ) -> None:
+        """Commit a profile's trials, which replace the stored ones, and epochs, which join them."""
+        replaced = commit.select(benchmark=benchmark, table="trials", profile=profile)
+        files = [entry for entry in commit.files if entry not in replaced]
+        for table, source in sources.items():
+            path = f"benchmarks/{benchmark}/{table}/{profile}-{commit.number + 1:08d}.parquet"
+            written = self._write(connection, source, self.home / path)
+            if written.rows:
+                files.append(
+                    FileEntry(
+                        path=path,
+                        benchmark=benchmark,
+                        table=table,
+                        profile=profile,
+                        rows=written.rows,
+                        bytes=written.bytes,
+                        sha256=written.sha256,
+                    )
+                )
+        write_commit(self.home, commit.following(files=tuple(files)))
+
+    def _write(self, connection: duckdb.DuckDBPyConnection, source: str, target: Path) -> _Written:
+        """Write the rows of ``source`` to a Parquet file and bring it to the disk."""
         target.parent.mkdir(parents=True, exist_ok=True)
-        query = views.query_text("write_parquet", source=source, path=views.literal(str(target)))
+        path = views.literal(str(target))
+        query = views.query_text("write_parquet", source=source, path=path)
         [(rows,)] = connection.sql(query).fetchall()
         sync(target)
         sync(target.parent)
-        return FileEntry(
-            path=path,
-            benchmark=benchmark,
-            table=table,
-            profile=profile,
-            rows=rows,
-            bytes=target.stat().st_size,
-            sha256=sha256_of(target),
-        )
+        return _Written(rows, target.stat().st_size, sha256_of(target))
 
-    def _commit(self, commit: Commit) -> None:
-        write_commit(self.home, commit)
+
+@dataclass(frozen=True)
+class _Written:
+    rows: int
+    bytes: int
+    sha256: str
 
 
 def open_warehouse(home: Path, *, wait: float = 600.0) -> Warehouse:
@@ -247,6 +302,15 @@ def _only_profile(benchmark: str, tables: Mapping[Table, pa.Table]) -> str | Non
         _refuse_name(profile, "profile")
         return str(profile)
     return None
+
+
+def _refuse_second_home(commit: Commit, *, benchmark: str, profile: str) -> None:
+    for entry in commit.select(profile=profile):
+        if entry.benchmark != benchmark:
+            raise ConflictError(
+                f"{benchmark}: profile {profile} has its trials in benchmark {entry.benchmark}; "
+                "a profile belongs to one benchmark; give the other one a name of its own"
+            )
 
 
 def _refuse_name(name: str, what: str) -> None:

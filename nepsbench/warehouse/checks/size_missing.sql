@@ -1,0 +1,4 @@
+-- error: complete trials without size
+SELECT benchmark, profile, taskid, model_idx,
+  concat_ws(' and ', if(params IS NULL, 'params', NULL), if(flops IS NULL, 'flops', NULL)) || ' missing' AS detail
+FROM trials WHERE status = 'complete' AND (params IS NULL OR flops IS NULL)

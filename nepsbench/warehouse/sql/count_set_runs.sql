@@ -1,0 +1,1 @@
+SELECT count(*) FROM with_runs WHERE changed;
