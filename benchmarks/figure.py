@@ -8,7 +8,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,24 +83,17 @@ def measure(figure: Figure) -> Result:
 def _run(command: tuple[str, ...], *, folder: str) -> tuple[float, float, dict[str, Any]]:
     """Return wall seconds, peak memory in MB, and what the last line of output reports."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    with (Path(folder) / "stdout").open("w+") as stdout:
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, *command],
-            cwd=folder,
-            env=environment,
-            stdout=stdout,
-            preexec_fn=_keep_to_one_cpu,
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, command)
-        stdout.seek(0)
-        last = (stdout.read().splitlines() or [""])[-1]
-    return wall, usage.ru_maxrss / 1024, json.loads(last) if last.startswith("{") else {}
-
-
-def _keep_to_one_cpu() -> None:
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    usage_file = Path(folder) / "usage.json"
+    launch = [sys.executable, str(ROOT / "benchmarks/launch.py"), str(usage_file)]
+    output = subprocess.run(
+        [*launch, sys.executable, *command],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    usage = json.loads(usage_file.read_text())
+    last = (output.splitlines() or [""])[-1]
+    reported = json.loads(last) if last.startswith("{") else {}
+    return usage["seconds"], usage["memory_mb"], reported

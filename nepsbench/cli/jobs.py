@@ -116,7 +116,7 @@ def _report(wave: WavePlan) -> list[str]:
 
 def _warnings(wave: WavePlan) -> list[str]:
     """Return what the user should think about before submitting."""
-    plan, limits, warnings = wave.plan, wave.limits, []
+    plan, limits, warnings = wave.plan, wave.plan.limits, []
     if plan.utilisation < limits.cutoff:
         warnings.append(
             f"predicted utilisation {plan.utilisation:.0%} is below {limits.cutoff:.0%}; "

@@ -46,6 +46,11 @@ class PlannedJob:
         """How many trials the job trains."""
         return sum(len(portfolio) for portfolio in self.portfolios)
 
+    @property
+    def longest(self) -> float:
+        """Predicted training seconds of the job's busiest worker."""
+        return float(self.seconds.max())
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -56,19 +61,15 @@ class Plan:
         remainder: Indices of trials that fit no job: the time or the memory does not suffice.
         partial: Indices of trials longer than a job may last. Each has a worker of its own, trains
             as far as the job lasts, and goes on from its checkpoint in a later plan.
-        makespan: Predicted training seconds of the busiest worker.
         bound: A makespan that no plan of these trials within the limits can beat, in seconds.
-        cpu_hours: Predicted CPU hours of training.
-        reserved_cpu_hours: CPU hours of the nodes for as long as the jobs are predicted to last.
+        limits: What the plan was made for.
     """
 
     jobs: tuple[PlannedJob, ...]
     remainder: IntArray
     partial: IntArray
-    makespan: float
     bound: float
-    cpu_hours: float
-    reserved_cpu_hours: float
+    limits: Limits
 
     @property
     def workers(self) -> int:
@@ -79,6 +80,23 @@ class Plan:
     def trials(self) -> int:
         """How many trials the jobs train."""
         return sum(job.trials for job in self.jobs)
+
+    @property
+    def makespan(self) -> float:
+        """Predicted training seconds of the busiest worker."""
+        return max((job.longest for job in self.jobs), default=0.0)
+
+    @property
+    def cpu_hours(self) -> float:
+        """Predicted CPU hours of training."""
+        seconds = sum(float(job.seconds.sum()) for job in self.jobs)
+        return seconds * self.limits.cpus_per_worker / 3600
+
+    @property
+    def reserved_cpu_hours(self) -> float:
+        """CPU hours of the jobs' nodes for as long as each is predicted to train."""
+        seconds = sum(job.resources.nodes * job.longest for job in self.jobs)
+        return seconds * self.limits.cpus_per_node / 3600
 
     @property
     def utilisation(self) -> float:
@@ -118,13 +136,8 @@ def plan(seconds: FloatArray, limits: Limits, *, memory_mb: FloatArray | None = 
         jobs=jobs,
         remainder=np.sort(left),
         partial=placed[seconds[placed] > limits.capacity],
-        makespan=max((float(job.seconds.max()) for job in jobs), default=0.0),
         bound=lower_bound(lengths[assigned >= 0], max(slots, 1)),
-        cpu_hours=sum(float(job.seconds.sum()) for job in jobs) * limits.cpus_per_worker / 3600,
-        reserved_cpu_hours=sum(
-            job.resources.nodes * limits.cpus_per_node * float(job.seconds.max()) for job in jobs
-        )
-        / 3600,
+        limits=limits,
     )
 
 

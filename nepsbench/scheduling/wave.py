@@ -24,17 +24,15 @@ class WavePlan:
         plan: Its trial i is row i of ``rows``.
         rows: The profile's rows that need training.
         estimate: Seconds per epoch of the whole profile.
-        limits: What the plan was made for.
     """
 
     plan: Plan
     rows: pa.Table
     estimate: Estimate
-    limits: Limits
 
     def write(self, directory: Path) -> list[Path]:
         """Write the plan and return each job's folder; see :func:`write_plan`."""
-        return write_plan(self.plan, self.rows, directory, limits=self.limits)
+        return write_plan(self.plan, self.rows, directory)
 
 
 def plan_wave(
@@ -66,4 +64,4 @@ def plan_wave(
         limits,
         memory_mb=np.asarray(rows["memory_mb"], dtype=np.float64),
     )
-    return WavePlan(planned, rows, estimate, limits)
+    return WavePlan(planned, rows, estimate)

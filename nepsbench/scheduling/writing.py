@@ -16,21 +16,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nepsbench.files import replacing, write_text
-from nepsbench.scheduling.limits import Limits
 from nepsbench.scheduling.plan import Plan, PlannedJob
 
 _KEYS = ("taskid", "model_idx", "seed")
 _NEEDS = ("cpus", "memory_mb", "seconds_per_epoch")
 
 
-def write_plan(plan: Plan, rows: pa.Table, directory: Path, *, limits: Limits) -> list[Path]:
+def write_plan(plan: Plan, rows: pa.Table, directory: Path) -> list[Path]:
     """Write ``plan.json``, ``<job>/portfolios.jsonl`` and, if there is one, the remainder.
 
     Args:
         plan: What to write.
         rows: The profile's rows that were planned: row i is trial i of the plan.
         directory: Where to; made if it is not there.
-        limits: What the plan was made for; kept in the summary.
 
     Returns:
         The folder of each job, in the plan's order.
@@ -47,7 +45,7 @@ def write_plan(plan: Plan, rows: pa.Table, directory: Path, *, limits: Limits) -
         with replacing(directory / "remainder.parquet") as temporary:
             pq.write_table(rows.take(pa.array(plan.remainder)), temporary)
     # The summary comes last: where it stands, everything that it tells of stands too.
-    write_text(directory / "plan.json", json.dumps(summary(plan, limits), indent=2) + "\n")
+    write_text(directory / "plan.json", json.dumps(summary(plan), indent=2) + "\n")
     return folders
 
 
@@ -95,10 +93,10 @@ def _json_values(column: pa.ChunkedArray) -> list[str]:
     return spelled
 
 
-def summary(plan: Plan, limits: Limits) -> dict[str, Any]:
+def summary(plan: Plan) -> dict[str, Any]:
     """Return what ``plan.json`` says: limits, prediction, and what each job asks for."""
     return {
-        "limits": asdict(limits),
+        "limits": asdict(plan.limits),
         "trials": plan.trials,
         "workers": plan.workers,
         "makespan": plan.makespan,
@@ -112,7 +110,7 @@ def summary(plan: Plan, limits: Limits) -> dict[str, Any]:
             {
                 "folder": f"job-{number:04}",
                 "trials": job.trials,
-                "seconds": float(job.seconds.max()),
+                "seconds": job.longest,
                 **asdict(job.resources),
             }
             for number, job in enumerate(plan.jobs)

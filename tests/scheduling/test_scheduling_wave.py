@@ -114,3 +114,20 @@ def test_the_command_plans_reports_and_warns_below_the_cutoff(profile, pilot, tm
     assert "workers      4" in result.output, "four workers of 500 MB fit a node of 2000 MB"
     assert "warning: predicted utilisation 8% is below 80%" in result.output
     assert len(lines(tmp_path / "plan/job-0000/portfolios.jsonl")) == 4
+
+
+def test_the_command_plans_from_a_warehouse_that_holds_nothing_yet(profile, tmp_path):
+    profile.write(tmp_path / "profile.parquet")
+    command = ["jobs", "plan", str(tmp_path / "profile.parquet"), "--epochs", "3"]
+    home = ["--home", str(tmp_path / "home"), "-o", str(tmp_path / "plan")]
+    result = CliRunner().invoke(app, command + home)
+    assert result.exit_code == 0, result.output
+    assert "trials       12, 0 of the profile measured" in result.output
+
+
+def test_two_sources_of_runtimes_are_refused(profile, tmp_path):
+    profile.write(tmp_path / "profile.parquet")
+    command = ["jobs", "plan", str(tmp_path / "profile.parquet"), "--epochs", "3"]
+    both = ["--measured", "a.parquet", "--home", "b", "-o", str(tmp_path / "plan")]
+    result = CliRunner().invoke(app, command + both)
+    assert "give one of them" in str(result.exception)
