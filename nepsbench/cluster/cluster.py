@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import TracebackType
 
 from nepsbench.cluster import files, frame
@@ -11,6 +11,7 @@ from nepsbench.cluster.definition import ClusterFile
 from nepsbench.cluster.interface import Completed, Handle, Job, Queue, Snapshot, Transport
 from nepsbench.cluster.local import LocalTransport
 from nepsbench.cluster.queues import CANCEL_GRACE, open_queue, setup_text
+from nepsbench.cluster.shell import quote
 from nepsbench.errors import ClusterError
 from nepsbench.provenance import code_version
 
@@ -74,10 +75,17 @@ class Cluster:
             return
         script = self.queue.cancel_script(handles)
         answer = self._transport.run(script, timeout=CANCEL_GRACE + 60)
-        if answer.exit_code != 0 or "END-" not in answer.stdout:
+        if answer.exit_code != 0:
             raise ClusterError(
                 f"cluster {self.file.name}: cancel failed: {' '.join(answer.stderr.split())}"
             )
+
+    def known_jobs(self) -> list[Handle]:
+        """Return a handle for every job of every campaign that was ever submitted there."""
+        pattern = f"{quote(self.path('campaigns'))}/*/jobs/*/id"
+        script = f'for f in {pattern}; do [ -e "$f" ] && echo "$(cat "$f")" "${{f%/id}}"; done; :'
+        pairs = (line.split(" ", 1) for line in self.run(script).stdout.splitlines())
+        return [Handle(PurePosixPath(folder).name, folder, job_id) for job_id, folder in pairs]
 
     def put(self, source: Path, target: str) -> None:
         """Copy a file to an absolute name there: temporary name, sha256, rename."""
@@ -126,7 +134,17 @@ class Cluster:
 def open_cluster(file: ClusterFile, transport: Transport | None = None) -> Cluster:
     """Return the open cluster; without ``transport``, the one that its file describes.
 
+    Connections are made when they are first needed.
+
     Raises:
-        ClusterError: If it cannot be reached.
+        ClusterError: If the file does not say how to reach it.
     """
-    return Cluster(file, transport or LocalTransport(), open_queue(file))
+    return Cluster(file, transport or _own_transport(file), open_queue(file))
+
+
+def _own_transport(file: ClusterFile) -> Transport:
+    if file.ssh is None and file.kind == "local":
+        return LocalTransport()
+    from nepsbench.cluster.ssh import ssh_transport  # paramiko is not needed for local processes
+
+    return ssh_transport(file)

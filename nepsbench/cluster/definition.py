@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from typing_extensions import Self
 
 from nepsbench.errors import SpecError
 
@@ -79,6 +87,16 @@ class ClusterFile(_Section):
     slurm_cluster: str | None = None
     limits: Limits = Limits()
     poll_interval: float = Field(default=15.0, gt=0)
+
+    @model_validator(mode="after")
+    def _kind_fits(self) -> Self:
+        if self.kind == "local" and (self.ssh or self.connection):
+            raise ValueError("a local cluster has no ssh and no connection; is kind: slurm meant?")
+        if self.kind == "slurm" and not (self.ssh or self.connection):
+            raise ValueError("say how to reach it: ssh (host, user), connection, or both")
+        if self.kind == "slurm" and "cpus_per_node" not in self.limits.model_fields_set:
+            raise ValueError("limits: say cpus_per_node, the CPUs of one node")
+        return self
 
 
 def cluster_folders() -> tuple[Path, ...]:
@@ -168,7 +186,8 @@ def _first_problem(error: ValidationError) -> str:
     problem = error.errors()[0]
     where = ".".join(str(part) for part in problem["loc"])
     if problem["type"] != "extra_forbidden":
-        return f"{where}: {problem['msg']}"
+        said = problem["msg"].removeprefix("Value error, ")
+        return f"{where}: {said}" if where else said
     sections: dict[str, type[BaseModel]] = {"ssh": Ssh, "limits": Limits}
     section = sections.get(str(problem["loc"][0]), ClusterFile)
     known = list(section.model_fields)

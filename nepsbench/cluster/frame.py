@@ -22,7 +22,7 @@ def wrap(script: str) -> str:
         f"nepsbench_answer() {{\n{script}\n}}\n"
         f"printf '%s\\n' BEGIN-{nonce}\n"
         "(nepsbench_answer) </dev/null\n"
-        f"printf '\\n%s %s\\n' END-{nonce} \"$?\"\n"
+        f'code=$?\nprintf \'\\n%s %s\\n\' END-{nonce} "$code"\nexit "$code"\n'
     )
 
 

@@ -115,6 +115,11 @@ class Snapshot:
     states: Mapping[str, JobState] = field(default_factory=dict)
     problem: str = ""
 
+    @property
+    def all_final(self) -> bool:
+        """True if this poll is healthy and every job of it has ended."""
+        return self.healthy and all(state.phase.is_final for state in self.states.values())
+
 
 @dataclass(frozen=True)
 class Completed:

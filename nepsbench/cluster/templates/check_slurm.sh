@@ -1,0 +1,5 @@
+fact slurm "$(sbatch --version 2>/dev/null)"
+fact controller "$(sinfo -h -o %T@@cluster_option 2>/dev/null | sort -u | tr '\n' ' ')"
+fact accounting "$(sacct -n -X -o jobid 2>/dev/null >/dev/null && echo yes)"
+fact partition "$(sinfo -h -o '%R, %l, %D nodes, %c CPUs, %m MB' @@partition_option@@cluster_option 2>/dev/null | head -n 1)"
+fact limits "$(scontrol show config 2>/dev/null | awk '$1 == "MaxArraySize" || $1 == "MaxJobCount" {printf "%s %s  ", $1, $3}')"

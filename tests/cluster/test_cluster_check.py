@@ -1,0 +1,110 @@
+"""The table of checks, the wheel that is sent, and the commands."""
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import nepsbench
+from nepsbench.cli.main import app
+from nepsbench.cluster import Limits
+from nepsbench.cluster.check import Verdict, judge
+from nepsbench.cluster.definition import ClusterFile, Ssh
+from nepsbench.cluster.install import build_wheel, install, require_same_version
+from nepsbench.errors import SpecError
+
+SITE = ClusterFile(
+    name="site", kind="slurm", root="/w", ssh=Ssh(host="h"), limits=Limits(cpus_per_node=1),
+    partition="cpu",
+)  # fmt: skip
+GOOD = {
+    "writable": "yes", "free_mb": "50000", "clock": "1000", "tools": "5", "python": "3.11.2",
+    "torch": "2.6.0", "nepsbench": "1+a", "slurm": "slurm 22.05", "controller": "idle",
+    "accounting": "yes", "partition": "cpu", "limits": "MaxArraySize 1001",
+}  # fmt: skip
+
+
+def verdicts(facts: dict[str, str]) -> dict[str, Verdict]:
+    return {c.name: c.verdict for c in judge(facts, SITE, now=1001.0, version="1+a")}
+
+
+def test_a_good_cluster_passes_every_check() -> None:
+    assert set(verdicts(GOOD).values()) == {Verdict.OK}
+
+
+@pytest.mark.parametrize(
+    ("fact", "value", "check"),
+    [
+        ("writable", None, "root writable"),
+        ("free_mb", "10", "free space"),
+        ("clock", "900", "clock"),
+        ("tools", "4", "shell tools"),
+        ("python", "3.9.2", "python"),
+        ("python", None, "python"),
+        ("torch", None, "torch"),
+        ("nepsbench", "1+b", "nepsbench"),
+        ("slurm", None, "slurm commands"),
+        ("controller", None, "controller"),
+        ("partition", None, "partition cpu"),
+    ],
+)
+def test_what_is_missing_is_named_with_a_remedy(fact: str, value: str | None, check: str) -> None:
+    facts = {name: text for name, text in (GOOD | {fact: value}).items() if text is not None}
+    missing = [c for c in judge(facts, SITE, now=1001.0, version="1+a") if c.remedy]
+    assert [(c.name, c.verdict) for c in missing] == [(check, Verdict.MISSING)]
+
+
+def test_a_cluster_without_accounting_is_degraded_and_not_refused() -> None:
+    facts = {name: text for name, text in GOOD.items() if name != "accounting"}
+    assert verdicts(facts)["accounting"] is Verdict.DEGRADED
+    assert Verdict.MISSING not in verdicts(facts).values()
+
+
+def test_the_wheel_holds_exactly_the_files_of_the_source_package(tmp_path: Path) -> None:
+    root = Path(nepsbench.__file__).parent
+    source = {
+        f"nepsbench/{path.relative_to(root).as_posix()}": hashlib.sha256(path.read_bytes()).digest()
+        for path in root.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    with zipfile.ZipFile(build_wheel(tmp_path)) as wheel:
+        packed = {
+            name: hashlib.sha256(wheel.read(name)).digest()
+            for name in wheel.namelist()
+            if ".dist-info/" not in name
+        }
+    assert packed == source
+
+
+def test_a_local_cluster_needs_no_installation(cluster) -> None:
+    assert "nothing to install" in install(cluster)
+    require_same_version(cluster)
+
+
+def test_the_commands_list_check_show_and_cancel_local_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.yaml").write_text("name: mine\nkind: local\n")
+    monkeypatch.setenv("NEPSBENCH_CLUSTERS", str(tmp_path))
+    monkeypatch.setenv("NEPSBENCH_SLURM_STATE", str(tmp_path / "none"))
+    monkeypatch.setenv("NEPSBENCH_HOME", str(tmp_path / "home"))
+    from nepsbench.cluster import Job, Resources, load_cluster, open_cluster
+
+    def call(*arguments: str) -> str:
+        result = CliRunner().invoke(app, ["cluster", *arguments])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "mine" in call("list")
+    assert "missing" not in call("check", "mine")
+    with open_cluster(load_cluster("mine")) as cluster:
+        folder = cluster.path("campaigns", "c", "jobs", "c-1")
+        cluster.submit(Job("c-1", folder, ("sleep", "60"), Resources()))
+    assert "c-1" in call("status", "mine")
+    assert call("cancel", "mine", "--all") == "cancelled 1 jobs\n"
+    assert call("status", "mine") == ""
+    assert "cancelled" in call("status", "mine", "--all")
+    result = CliRunner().invoke(app, ["cluster", "cancel", "mine", "nope"])
+    assert isinstance(result.exception, SpecError)
