@@ -40,7 +40,7 @@ def plan_jobs(
     ),
     time_limit: str = typer.Option("2-00:00", help="Longest wall time of a job: D-HH:MM[:SS]."),
     max_jobs: int = typer.Option(1, help="Most jobs."),
-    margin: float = typer.Option(1.1, help="Factor on every predicted runtime."),
+    margin: float = typer.Option(1.25, help="Factor on every predicted runtime."),
     startup: float = typer.Option(60.0, help="Seconds a worker needs before its first trial."),
     cutoff: float = typer.Option(0.8, help="Warn if the predicted utilisation is below."),
 ) -> None:

@@ -21,7 +21,8 @@ class Limits:
         time_limit: Longest wall time of a job, in seconds.
         max_jobs: Most jobs of the plan.
         cutoff: Predicted utilisation below which a plan is worth a warning.
-        margin: Factor on every predicted runtime, against estimates that are too short.
+        margin: Factor on every predicted runtime, against estimates that are too short. No less
+            than a worker's own: it begins an epoch only if 1.25 times the longest so far fits.
         startup: Seconds a worker needs before its first trial.
     """
 
@@ -33,7 +34,7 @@ class Limits:
     time_limit: int = 2 * 24 * 3600
     max_jobs: int = 1
     cutoff: float = 0.8
-    margin: float = 1.1
+    margin: float = 1.25
     startup: float = 60.0
 
     def __post_init__(self) -> None:
