@@ -2,6 +2,97 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+
 import typer
 
 app = typer.Typer(help="The stages of a regeneration, without Airflow.", no_args_is_help=True)
+
+_HOME = typer.Option(None, help="Data home. Default: NEPSBENCH_HOME, else ./warehouse.")
+
+
+@app.command()
+def run(
+    space: str = "nepsbench101",
+    dataset: str = "digits",
+    first_stream: int = 0,
+    streams: int = 4,
+    samples: int = 16,
+    waves: str = "3,12",
+    cluster: str = "local",
+    seed: int | None = None,
+    release: str = "1.0.0",
+    name: str | None = None,
+    home: Path | None = _HOME,
+) -> None:
+    """Run a whole campaign from this process; run again, it goes on where it stopped.
+
+    Example: nepsbench campaign run --samples 2 --waves 1,2
+    """
+    from nepsbench.campaign.form import parse_campaign
+    from nepsbench.campaign.publish import check_benchmark, fit_surrogate, publish
+    from nepsbench.campaign.run import run_campaign
+    from nepsbench.cluster import load_cluster, open_cluster
+    from nepsbench.home import data_home
+
+    campaign = parse_campaign(
+        {
+            "space": space,
+            "dataset": dataset,
+            "first_stream": first_stream,
+            "streams": streams,
+            "samples": samples,
+            "waves": waves,
+            "cluster": cluster,
+            "seed": seed,
+            "release": release,
+            "name": name,
+        }
+    )
+    place = data_home(home)
+    with open_cluster(load_cluster(campaign.cluster)) as opened:
+        run_campaign(campaign, place, opened, say=typer.echo)
+    check_benchmark(campaign.benchmark, place)
+    fit_surrogate(campaign, place)
+    path, _ = publish(campaign, place)
+    typer.echo(f"release {path}")
+
+
+@app.command()
+def progress(
+    name: str = typer.Argument(help="The campaign."),
+    as_json: bool = typer.Option(False, "--json", help="As one JSON object."),
+    home: Path | None = _HOME,
+) -> None:
+    """Tell how far a campaign's present wave is.
+
+    Example: nepsbench campaign progress nepsbench101-digits-25450fc7
+    """
+    from nepsbench.campaign.folder import CampaignFolder
+    from nepsbench.campaign.progress import campaign_progress
+    from nepsbench.cluster import load_cluster, open_cluster
+    from nepsbench.home import data_home
+
+    campaign = CampaignFolder(data_home(home), name).load()
+    with open_cluster(load_cluster(campaign.cluster)) as cluster:
+        found = campaign_progress(campaign, data_home(home), cluster)
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+    else:
+        typer.echo(
+            f"wave {found.wave}: {found.left} of {found.planned} trials left their worker, "
+            f"{found.epochs} epochs trained{', collected' if found.settled else ''}"
+        )
+
+
+@app.command("initialize-here", hidden=True)
+def initialize_here(
+    directory: Path = typer.Argument(help="The campaign's folder on this cluster."),
+    datasets: Path = typer.Option(..., help="Folder of prepared datasets."),
+) -> None:
+    """Run the initialize stage's job on the cluster: check the profile, prepare the dataset."""
+    from nepsbench.campaign.initialize import initialize_here as run_here
+
+    typer.echo(json.dumps(run_here(directory, datasets), indent=1))

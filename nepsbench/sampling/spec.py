@@ -152,7 +152,8 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     if first["type"] != "extra_forbidden":
-        return f"{place}: {first['msg']}, not {first['input']!r}"
+        message = first["msg"].removeprefix("Value error, ")
+        return f"{place}: {message}, not {first['input']!r}"
     known = list(model.model_fields)
     for part in first["loc"][:-1]:
         section = model.model_fields[str(part)].annotation

@@ -1,0 +1,142 @@
+"""What a person fills in to regenerate a benchmark, checked before anything runs."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from nepsbench.errors import SpecError
+from nepsbench.sampling.spec import Name, ProfileSpec, explain, parse_spec
+from nepsbench.spaces import get_space
+
+#: The most waves a campaign can have; the DAG has as many slots.
+MAX_WAVES = 4
+
+Version = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
+
+
+class Campaign(BaseModel):
+    """One regeneration of a benchmark.
+
+    Attributes:
+        space: Search space.
+        dataset: What every trial is trained on.
+        first_stream: Taskid of the first bit-stream.
+        streams: Number of bit-streams.
+        samples: Draws from each stream.
+        waves: Epoch milestones, rising; each wave continues from the one before.
+        cluster: Where the jobs run: a file in the clusters' folder.
+        seed: One training seed for all trials; empty: each trial draws its own.
+        release: Version of the release that is built in the end.
+        name: Name of the campaign and its profile; empty: made from the values that decide
+            what is trained.
+        retry_failed: Train trials again that failed or ran out of memory.
+        mlflow_limit: Track at most this many trials of a wave in MLflow; empty: all.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    space: str = "nepsbench101"
+    dataset: str = "digits"
+    first_stream: int = Field(default=0, ge=0)
+    streams: int = Field(default=4, ge=1)
+    samples: int = Field(default=16, ge=1)
+    waves: tuple[int, ...] = (3, 12)
+    cluster: Name = "local"
+    seed: int | None = Field(default=None, ge=0, lt=2**32)
+    release: Version = "1.0.0"
+    name: Name = ""
+    retry_failed: bool = False
+    mlflow_limit: int | None = Field(default=None, ge=0)
+
+    @field_validator("waves", mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        """Read ``"3, 12"``, as a form has it."""
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("waves")
+    @classmethod
+    def _rise(cls, waves: tuple[int, ...]) -> tuple[int, ...]:
+        rising = all(a < b for a, b in zip((0, *waves), waves, strict=False))
+        if not waves or len(waves) > MAX_WAVES or not rising:
+            raise ValueError(f"give 1 to {MAX_WAVES} rising numbers of epochs, such as 3, 12")
+        return waves
+
+    def model_post_init(self, _: Any) -> None:
+        """Name the campaign after what it trains, unless it was given a name."""
+        if not self.name:
+            digest = sha256(json.dumps(self._sampled(), sort_keys=True).encode()).hexdigest()
+            name = f"{self.space}-{self.dataset}-{digest[:8]}"
+            object.__setattr__(self, "name", name)
+
+    def _sampled(self) -> dict[str, Any]:
+        """The values that decide what is trained. Waves, cluster and release do not."""
+        fields = {"space", "dataset", "first_stream", "streams", "samples", "seed"}
+        return self.model_dump(mode="json", include=fields)
+
+    @property
+    def recipe(self) -> str:
+        """The training recipe: the one of the space's own pipeline."""
+        return self.space
+
+    @property
+    def benchmark(self) -> str:
+        """The benchmark that the campaign adds to."""
+        return f"{self.space}-{self.dataset}"
+
+    def spec(self) -> ProfileSpec:
+        """Return the campaign's sampling spec.
+
+        Raises:
+            SpecError: If a value does not fit the space.
+        """
+        content = {
+            "profile": self.name,
+            "space": self.space,
+            "dataset": self.dataset,
+            "streams": {"first": self.first_stream, "count": self.streams},
+            "samples": self.samples,
+            "seeds": "stream" if self.seed is None else [self.seed],
+        }
+        return parse_spec(content, where=f"campaign {self.name}")
+
+
+def parse_campaign(values: dict[str, Any]) -> Campaign:
+    """Check what a form, a file or a DAG run's conf says.
+
+    Raises:
+        SpecError: With the first thing that is wrong, in one line.
+    """
+    given = {key: value for key, value in values.items() if value not in (None, "")}
+    try:
+        campaign = Campaign.model_validate(given)
+    except ValidationError as error:
+        raise SpecError(f"campaign: {explain(error, Campaign)}") from None
+    get_space(campaign.space)
+    from nepsbench.datasets import dataset_names
+
+    if campaign.dataset not in dataset_names():
+        raise SpecError(
+            f"campaign: unknown dataset {campaign.dataset!r}; "
+            f"there are: {', '.join(dataset_names())}"
+        )
+    return campaign
+
+
+def read_campaign(path: Path) -> Campaign:
+    """Read the campaign that :func:`nepsbench.campaign.folder.CampaignFolder.save` wrote.
+
+    Raises:
+        SpecError: If there is none, or it is damaged.
+    """
+    try:
+        return parse_campaign(json.loads(path.read_text()))
+    except FileNotFoundError:
+        raise SpecError(f"{path}: no such campaign; create its profile first") from None
+    except ValueError as error:
+        raise SpecError(f"{path}: not JSON: {error}") from None

@@ -1,0 +1,148 @@
+"""Stage *initialize*: prove on the cluster that all is as it was sent, before any training.
+
+The platform pushes spec and profile and submits one job; the job draws the profile again, compares
+hashes, prepares and checksums the dataset, and writes down its environment; the platform fetches
+that and compares.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from nepsbench.campaign.folder import CampaignFolder, RemoteFolder
+from nepsbench.campaign.form import Campaign
+from nepsbench.cluster import Cluster, Job, Resources
+from nepsbench.cluster.install import require_same_version
+from nepsbench.errors import CorruptedFileError, NepsbenchError
+from nepsbench.files import write_text
+from nepsbench.provenance import code_version, environment
+from nepsbench.sampling import Profile, create_profile, read_profile, read_spec
+
+_NEEDS = Resources(tasks=1, cpus_per_task=1, memory_mb=2000, time_limit=1800)
+
+
+def initialize_job(campaign: Campaign, home: Path, cluster: Cluster) -> Job:
+    """Send spec and profile to the cluster and return the job that checks them there.
+
+    The job's key holds the profile's hash and the code's version, so that the same campaign under
+    the same code is initialized once.
+
+    Raises:
+        CorruptedFileError: If the stored profile was edited since it was drawn.
+        VersionMismatchError: If the cluster has another version of nepsbench.
+    """
+    folder, remote = (
+        CampaignFolder(home, campaign.name),
+        RemoteFolder(cluster.path(), campaign.name),
+    )
+    profile = proven_profile(campaign, home)
+    require_same_version(cluster)
+    digest = sha256(f"{profile.hash} {code_version()}".encode()).hexdigest()
+    key = f"{campaign.name}.initialize.{digest[:8]}"
+    cluster.put_files(
+        [
+            (folder.spec_file, f"{remote.path}/spec.yaml"),
+            (folder.profile_file, f"{remote.path}/profile.parquet"),
+        ]
+    )
+    command = ("campaign", "initialize-here", remote.path, "--datasets", remote.datasets)
+    return Job(
+        key=key,
+        directory=remote.job(key),
+        command=cluster.python_command("-m", "nepsbench", *command),
+        resources=_NEEDS,
+    )
+
+
+def proven_profile(campaign: Campaign, home: Path) -> Profile:
+    """Return the stored profile if it is still the one that the campaign draws.
+
+    Raises:
+        CorruptedFileError: If it is not.
+    """
+    path = CampaignFolder(home, campaign.name).profile_file
+    profile = read_profile(path)
+    if profile.hash != create_profile(campaign.spec()).hash:
+        raise CorruptedFileError(
+            f"{path}: the profile is not the one that campaign {campaign.name} draws; "
+            "delete it and run the draw stage again"
+        )
+    return profile
+
+
+def initialize_here(directory: Path, datasets: Path) -> dict[str, Any]:
+    """Run on the cluster: check the profile, prepare the dataset, write down the environment.
+
+    Raises:
+        NepsbenchError: If this machine draws another profile than the one that was sent.
+        DatasetError: If the dataset cannot be prepared.
+    """
+    from nepsbench.datasets import prepare
+
+    for name in ("checkpoints", "jobs"):
+        (directory / name).mkdir(parents=True, exist_ok=True)
+    sent = read_profile(directory / "profile.parquet")
+    drawn = create_profile(read_spec(directory / "spec.yaml"))
+    if drawn.hash != sent.hash:
+        raise NepsbenchError(
+            f"{directory}/profile.parquet: this machine draws another profile from the same spec "
+            f"({drawn.hash[:12]}, sent {sent.hash[:12]}); compare numpy versions and report this"
+        )
+    record = prepare(sent.spec.dataset, datasets)
+    found = {
+        **environment(),
+        "profile_hash": drawn.hash,
+        "trials": len(drawn),
+        "dataset": sent.spec.dataset,
+        "dataset_version": record.version,
+        "cpus": os.cpu_count(),
+        "threads": {k: v for k, v in os.environ.items() if k.endswith("_NUM_THREADS")},
+    }
+    write_text(directory / "environment.json", json.dumps(found, indent=1))
+    return found
+
+
+def accept_environment(campaign: Campaign, home: Path, cluster: Cluster) -> dict[str, Any]:
+    """Fetch what the job found and check that it speaks of the profile that is stored here.
+
+    Raises:
+        NepsbenchError: If the cluster initialized another profile.
+    """
+    folder, remote = (
+        CampaignFolder(home, campaign.name),
+        RemoteFolder(cluster.path(), campaign.name),
+    )
+    cluster.fetch(remote.path, "environment.json", folder.path)
+    found: dict[str, Any] = json.loads(folder.environment_file.read_text())
+    expected = read_profile(folder.profile_file).hash
+    if found["profile_hash"] != expected:
+        raise NepsbenchError(
+            f"cluster {cluster.file.name} initialized profile {found['profile_hash'][:12]}, but "
+            f"{expected[:12]} is stored here; run the initialize stage again"
+        )
+    return found
+
+
+def require_initialized(campaign: Campaign, home: Path) -> dict[str, Any]:
+    """Return the environment of an initialized campaign whose profile has not changed since.
+
+    Raises:
+        NepsbenchError: If the campaign was never initialized.
+        CorruptedFileError: If its profile was edited after initialization.
+    """
+    folder = CampaignFolder(home, campaign.name)
+    if not folder.environment_file.exists():
+        raise NepsbenchError(
+            f"campaign {campaign.name} is not initialized; run its initialize stage first"
+        )
+    found: dict[str, Any] = json.loads(folder.environment_file.read_text())
+    if read_profile(folder.profile_file).hash != found["profile_hash"]:
+        raise CorruptedFileError(
+            f"{folder.profile_file}: the profile was edited after initialization; "
+            "put the old one back, or start a campaign of another name"
+        )
+    return found

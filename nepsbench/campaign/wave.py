@@ -1,0 +1,188 @@
+"""Stage *wave*, first half: plan one pass over the profile, and turn the plan into jobs.
+
+A plan is made once and kept until all its trials are settled, so that a task that is cleared or
+retried finds the jobs it submitted. Only then may the same wave be planned anew, for trials that
+are still (or again) to be trained.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from nepsbench.campaign.folder import CampaignFolder, RemoteFolder
+from nepsbench.campaign.form import Campaign
+from nepsbench.campaign.initialize import require_initialized
+from nepsbench.cluster import Cluster, ClusterFile, Job, Resources
+from nepsbench.cluster.install import require_same_version
+from nepsbench.errors import NepsbenchError
+from nepsbench.files import write_text
+from nepsbench.sampling import Profile, read_profile
+from nepsbench.scheduling import Limits
+from nepsbench.scheduling.measured import align
+from nepsbench.scheduling.wave import WavePlan, plan_wave
+from nepsbench.warehouse import open_warehouse
+
+
+@dataclass(frozen=True)
+class PlannedWave:
+    """A wave's plan on disk: a folder with ``plan.json`` and one folder a job.
+
+    Attributes:
+        campaign: The campaign's name.
+        epochs: The wave's milestone.
+        path: The plan's folder in the data home.
+    """
+
+    campaign: str
+    epochs: int
+    path: Path
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What ``plan.json`` says."""
+        content: dict[str, Any] = json.loads((self.path / "plan.json").read_text())
+        return content
+
+    @property
+    def is_settled(self) -> bool:
+        """True if every trial of the plan was collected with its outcome."""
+        return (self.path / "settled").exists()
+
+    def settle(self) -> None:
+        """Say so."""
+        write_text(self.path / "settled", "")
+
+    def job_folders(self) -> list[Path]:
+        """Return the folder of each job, in the plan's order."""
+        return [self.path / job["folder"] for job in self.summary["jobs"]]
+
+    def job_key(self, folder: Path) -> str:
+        """Return a job's key: it holds a hash of the portfolios, so it can mean nothing else."""
+        digest = sha256(str(self.path.name).encode() + (folder / "portfolios.jsonl").read_bytes())
+        number = folder.name.removeprefix("job-")
+        return f"{self.campaign}.w{self.epochs:03}.{digest.hexdigest()[:8]}.{number}"
+
+
+def ensure_plan(campaign: Campaign, epochs: int, home: Path, cluster: ClusterFile) -> PlannedWave:
+    """Return the wave's unsettled plan, or make one for the trials that still need training.
+
+    Raises:
+        NepsbenchError: If the campaign is not initialized.
+    """
+    require_initialized(campaign, home)
+    plans = existing_plans(campaign, epochs, home)
+    if plans and not plans[-1].is_settled:
+        return plans[-1]
+    profile = read_profile(CampaignFolder(home, campaign.name).profile_file)
+    planned = _plan(campaign, profile, epochs, home, cluster)
+    wave = CampaignFolder(home, campaign.name).wave(epochs)
+    path = wave / f"plan-{len(plans) + 1:02}"
+    planned.write(path)
+    if not planned.plan.jobs:
+        if len(planned.plan.remainder):
+            raise NepsbenchError(
+                f"wave {epochs} of {campaign.name}: none of its {len(planned.plan.remainder)} "
+                f"trials fits a job on cluster {cluster.name}; see {path}/remainder.parquet and "
+                "raise the limits in the cluster file"
+            )
+        PlannedWave(campaign.name, epochs, path).settle()
+    return PlannedWave(campaign.name, epochs, path)
+
+
+def _plan(
+    campaign: Campaign, profile: Profile, epochs: int, home: Path, cluster: ClusterFile
+) -> WavePlan:
+    measured = open_warehouse(home).seconds_per_epoch(
+        profile.name, retry_failed=campaign.retry_failed
+    )
+    limits = Limits(
+        nodes=cluster.limits.max_nodes,
+        cpus_per_node=cluster.limits.cpus_per_node,
+        cpus_per_worker=profile.spec.needs.cpus,
+        memory_mb_per_node=cluster.limits.memory_mb_per_node,
+        time_limit=cluster.limits.max_time,
+        max_jobs=cluster.limits.max_jobs,
+    )
+    return plan_wave(profile, limits, epochs=epochs, measured=align(measured, profile))
+
+
+def existing_plans(campaign: Campaign, epochs: int, home: Path) -> list[PlannedWave]:
+    """Return the wave's plans, oldest first."""
+    wave = CampaignFolder(home, campaign.name).wave(epochs)
+    return [
+        PlannedWave(campaign.name, epochs, path.parent)
+        for path in sorted(wave.glob("plan-*/plan.json"))
+    ]
+
+
+def current_plan(campaign: Campaign, epochs: int, home: Path) -> PlannedWave:
+    """Return the wave's newest plan.
+
+    Raises:
+        NepsbenchError: If the wave was never planned.
+    """
+    plans = existing_plans(campaign, epochs, home)
+    if not plans:
+        raise NepsbenchError(
+            f"wave {epochs} of {campaign.name} has no plan; run its plan stage first"
+        )
+    return plans[-1]
+
+
+def wave_jobs(campaign: Campaign, wave: PlannedWave, cluster: Cluster) -> list[Job]:
+    """Send every job's input to the cluster and return the jobs, longest first.
+
+    Raises:
+        ClusterError: If the cluster cannot be reached.
+        VersionMismatchError: If it has another version of nepsbench.
+    """
+    if wave.is_settled:
+        return []
+    require_same_version(cluster)
+    remote = RemoteFolder(cluster.path(), campaign.name)
+    jobs, files = [], []
+    for folder, job in zip(wave.job_folders(), wave.summary["jobs"], strict=True):
+        key = wave.job_key(folder)
+        directory = remote.job(key)
+        resources = Resources(
+            **{name: job[name] for name in Resources.__dataclass_fields__ if name in job}
+        )
+        task = {
+            "campaign": campaign.name,
+            "benchmark": campaign.benchmark,
+            "space": campaign.space,
+            "dataset": campaign.dataset,
+            "recipe": campaign.recipe,
+            "target_epochs": wave.epochs,
+            "time_limit": resources.time_limit,
+            "campaign_directory": remote.path,
+            "datasets_directory": remote.datasets,
+        }
+        write_text(folder / "job.json", json.dumps(task, indent=1))
+        files += [
+            (folder / name, f"{directory}/{name}") for name in ("job.json", "portfolios.jsonl")
+        ]
+        command = cluster.python_command("-m", "nepsbench", "worker", "run", "--job", directory)
+        jobs.append(Job(key=key, directory=directory, command=command, resources=resources))
+    cluster.put_files(files)
+    return jobs
+
+
+def first_unfinished_wave(campaign: Campaign, home: Path) -> int:
+    """Return the milestone of the first wave with trials to train, or of the last wave."""
+    unfinished = (e for e in campaign.waves if not _is_finished(campaign, e, home))
+    return next(unfinished, campaign.waves[-1])
+
+
+def has_unfinished_wave(campaign: Campaign, home: Path) -> bool:
+    """Return whether a wave of the campaign still has trials to train."""
+    return not all(_is_finished(campaign, epochs, home) for epochs in campaign.waves)
+
+
+def _is_finished(campaign: Campaign, epochs: int, home: Path) -> bool:
+    plans = existing_plans(campaign, epochs, home)
+    return bool(plans) and plans[-1].is_settled

@@ -1,0 +1,108 @@
+"""The forms that a person fills in, as Airflow params: checked before a run starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import Param
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+
+def campaign_form() -> dict[str, Param]:
+    """Return the whole form: everything that decides a regeneration.
+
+    Field for field the same as ``nepsbench.campaign.form.Campaign``, which a test compares; it is
+    written out here because a DAG file must not import pydantic models at parse time.
+    """
+    return {
+        "space": _text("nepsbench101", "Search space", "The space that configurations come from."),
+        "dataset": _text("digits", "Dataset", "What every trial is trained on."),
+        "first_stream": _number(
+            0,
+            "First bit-stream",
+            "Taskid of the first stream. A stream's draws are used once; the error names free ones.",
+            minimum=0,
+        ),
+        "streams": _number(4, "Bit-streams", "How many independent streams.", minimum=1),
+        "samples": _number(16, "Samples a stream", "Draws from each stream.", minimum=1),
+        "waves": Param(
+            "3,12",
+            type="string",
+            pattern=r"^\d+( *, *\d+){0,3}$",
+            title="Waves",
+            description="One to four rising numbers of epochs; each wave goes on where the last "
+            "one stopped.",
+        ),
+        "cluster": Param(
+            "local",
+            type="string",
+            pattern=_NAME,
+            title="Cluster",
+            description="Where jobs run: the name of a file in the clusters' folder.",
+        ),
+        "seed": _optional_number(
+            "Training seed", "One seed for all trials. Empty: each trial draws its own.", minimum=0
+        ),
+        "release": Param(
+            "1.0.0",
+            type="string",
+            pattern=r"^\d+\.\d+\.\d+$",
+            title="Release version",
+            description="Version of the release that is built in the end.",
+        ),
+        "name": Param(
+            None,
+            type=["null", "string"],
+            pattern=_NAME,
+            title="Campaign",
+            description="A name of its own. Empty: made from the values above.",
+        ),
+        "retry_failed": _flag(
+            "Retry failed trials", "Train trials again that failed or ran out of memory."
+        ),
+        "mlflow_limit": _optional_number(
+            "MLflow limit", "Track at most this many trials of a wave. Empty: all.", minimum=0
+        ),
+    }
+
+
+def stage_form(*, wave: bool = False) -> dict[str, Param]:
+    """Return the form of one stage of a campaign that exists."""
+    form = {
+        "campaign": Param(
+            None,
+            type=["null", "string"],
+            pattern=_NAME,
+            title="Campaign",
+            description="Its name. May be empty only where another stage hands on.",
+        )
+    }
+    if wave:
+        form["epochs"] = _optional_number(
+            "Wave", "Its milestone in epochs. Empty: the first wave that is not finished.",
+            minimum=1,
+        )  # fmt: skip
+    return form | hand_on_form()
+
+
+def hand_on_form() -> dict[str, Param]:
+    """Return the switch that makes the next stages follow by themselves."""
+    return {"hand_on": _flag("Hand on", "Let the following stages run when this one is done.")}
+
+
+def _text(default: str, title: str, description: str) -> Param:
+    return Param(default, type="string", minLength=1, title=title, description=description)
+
+
+def _number(default: int, title: str, description: str, *, minimum: int) -> Param:
+    return Param(default, type="integer", minimum=minimum, title=title, description=description)
+
+
+def _optional_number(title: str, description: str, *, minimum: int) -> Param:
+    kind: list[Any] = ["null", "integer"]
+    return Param(None, type=kind, minimum=minimum, title=title, description=description)
+
+
+def _flag(title: str, description: str) -> Param:
+    return Param(False, type="boolean", title=title, description=description)
