@@ -108,8 +108,9 @@ def _encode(trials: pa.Table, parameter: Parameter) -> FloatArray:
             parameter.encode(float(values.max()))
         return values
     distinct = column.combine_chunks().dictionary_encode()
-    codes = [parameter.encode(value) for value in distinct.dictionary.to_pylist()]
-    return np.array(codes, dtype=np.float64)[distinct.indices.to_numpy()]
+    codes = np.array([parameter.encode(value) for value in distinct.dictionary.to_pylist()])
+    column_codes: FloatArray = codes.astype(np.float64)[distinct.indices.to_numpy()]
+    return column_codes
 
 
 def _floats(column: pa.ChunkedArray) -> FloatArray:

@@ -1,7 +1,82 @@
-"""``nepsbench release``: Build and verify releases."""
+"""``nepsbench release``: Build, verify and list releases."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
-app = typer.Typer(help="Build and verify releases.", no_args_is_help=True)
+app = typer.Typer(help="Build, verify and list releases.", no_args_is_help=True)
+
+_HOME = typer.Option(None, help="Data home. Default: NEPSBENCH_HOME.")
+
+
+@app.command("build")
+def build(
+    benchmark: str = typer.Option(..., help="Like nepsbench101-digits."),
+    version: str = typer.Option(..., help="Like 1.0.0; a version never changes."),
+    surrogate: Path | None = typer.Option(
+        None, help="Folder that 'surrogate fit' wrote. Default: fit and judge one now."
+    ),
+    home: Path | None = _HOME,
+) -> None:
+    """Check a benchmark of the warehouse and publish it with its surrogate.
+
+    Example: nepsbench release build --benchmark nepsbench101-digits --version 1.0.0
+    """
+    from nepsbench.campaign.publish import benchmark_tables
+    from nepsbench.client.locate import data_home
+    from nepsbench.release import build_release, info_of
+    from nepsbench.spaces import get_space
+    from nepsbench.surrogate import FittedSurrogate, evaluate, fit
+    from nepsbench.warehouse import open_warehouse
+
+    root = data_home(home)
+    open_warehouse(root).check(benchmark=benchmark).require_clean()
+    trials, epochs = benchmark_tables(benchmark, root)
+    info = info_of(trials)
+    if surrogate is not None:
+        fitted = FittedSurrogate.load(surrogate, get_space(info["space"]))
+        card = fitted.card
+    else:
+        card = evaluate(trials, epochs, space=info["space"])
+        fitted = fit(trials, epochs, space=info["space"])
+    path = build_release(
+        name=benchmark,
+        version=version,
+        benchmark_info=info,
+        trials=trials,
+        epochs=epochs,
+        surrogate=fitted,
+        card=card,
+        target=root / "releases",
+    )
+    typer.echo(path)
+
+
+@app.command("verify")
+def verify(path: Path = typer.Argument(help="The folder of a release's version.")) -> None:
+    """Hash every file of a release and compare with its manifest.
+
+    Example: nepsbench release verify warehouse/releases/nepsbench101-digits/1.0.0
+    """
+    from nepsbench.release import verify_release
+
+    manifest = verify_release(path)
+    size = sum(record.size for record in manifest.files.values())
+    typer.echo(
+        f"{manifest.name} {manifest.version} is sound: {len(manifest.files)} files, "
+        f"{size / 1e6:.1f} MB, {manifest.contents['trials']} trials"
+    )
+
+
+@app.command("list")
+def list_all(home: Path | None = _HOME) -> None:
+    """List the releases in a data home, newest version last.
+
+    Example: nepsbench release list --home warehouse
+    """
+    from nepsbench.client.locate import data_home, list_releases
+
+    for name, versions in list_releases(data_home(home)).items():
+        typer.echo(f"{name}  {' '.join(versions)}")

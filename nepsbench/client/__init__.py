@@ -53,6 +53,7 @@ def load(
     kind: str,
     version: str | None = None,
     home: str | Path | None = None,
+    datasets: str | Path | None = None,
 ) -> Benchmark: ...
 
 
@@ -62,6 +63,7 @@ def load(
     kind: str = "table",
     version: str | None = None,
     home: str | Path | None = None,
+    datasets: str | Path | None = None,
 ) -> Benchmark:
     """Open a release as an objective function.
 
@@ -73,6 +75,7 @@ def load(
             ``live`` (train now).
         version: Instead of ``@version``; the newest without either.
         home: Where ``releases/`` lies; default ``NEPSBENCH_HOME``, else ``warehouse``.
+        datasets: Where ``live`` keeps prepared datasets; default a folder in the user's cache.
 
     Raises:
         NepsbenchError: If there is no such release or kind, or an extra is not installed.
@@ -87,6 +90,10 @@ def load(
         from nepsbench.client.surrogate import SurrogateBenchmark
 
         return SurrogateBenchmark(release, manifest)
+    if kind == "live":
+        from nepsbench.client.live import LiveBenchmark
+
+        return LiveBenchmark(release, manifest, datasets=datasets)
     from nepsbench.client.table import TableBenchmark
 
     return TableBenchmark(release, manifest)

@@ -6,7 +6,15 @@ Read by the light client: importing this package loads numpy and nothing heavier
 from __future__ import annotations
 
 from nepsbench.release.build import build_release
+from nepsbench.release.contents import info_of
 from nepsbench.release.manifest import Manifest, read_manifest
 from nepsbench.release.verification import verify_once, verify_release
 
-__all__ = ["Manifest", "build_release", "read_manifest", "verify_once", "verify_release"]
+__all__ = [
+    "Manifest",
+    "build_release",
+    "info_of",
+    "read_manifest",
+    "verify_once",
+    "verify_release",
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 from collections.abc import Mapping
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nepsbench.errors import ConflictError, NepsbenchError, SpecError, StorageError
+from nepsbench.errors import ConflictError, NepsbenchError, SpecError
+from nepsbench.files import storage_errors
 from nepsbench.provenance import code_version
 from nepsbench.release.contents import contents_of, describe_space, provenance_of
 from nepsbench.release.lookup import LOOKUP, arrange
@@ -70,29 +70,26 @@ def build_release(
     if surrogate is not None:
         surrogate = replace(surrogate, card=card or surrogate.card)
     try:
-        building.mkdir(parents=True)
-        metrics = _write_tables(building, tables, space)
-        if surrogate is not None:
-            surrogate.save(building / "surrogate")
-        manifest = Manifest(
-            name=name,
-            version=version,
-            schema_version=SCHEMA_VERSION,
-            space=describe_space(space),
-            benchmark=dict(benchmark_info),
-            contents=contents_of(tables),
-            metrics=metrics,
-            provenance=provenance_of(tables),
-            surrogate=surrogate.card["metrics"] if surrogate and surrogate.card else None,
-            files={path: file_record(building / path) for path in files_below(building)},
-            built={"created": _now(), "code_version": code_version()},
-        )
-        (building / MANIFEST).write_text(manifest.to_json())
-        _publish(building, final, manifest)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise StorageError(f"{target}: disk full; free space and build again") from None
+        with storage_errors(final):
+            building.mkdir(parents=True)
+            metrics = _write_tables(building, tables, space)
+            if surrogate is not None:
+                surrogate.save(building / "surrogate")
+            manifest = Manifest(
+                name=name,
+                version=version,
+                schema_version=SCHEMA_VERSION,
+                space=describe_space(space),
+                benchmark=dict(benchmark_info),
+                contents=contents_of(tables),
+                metrics=metrics,
+                provenance=provenance_of(tables),
+                surrogate=surrogate.card["metrics"] if surrogate and surrogate.card else None,
+                files={path: file_record(building / path) for path in files_below(building)},
+                built={"created": _now(), "code_version": code_version()},
+            )
+            (building / MANIFEST).write_text(manifest.to_json())
+            _publish(building, final, manifest)
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return final

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from nepsbench.errors import NepsbenchError
 from nepsbench.spaces import Categorical, Space
 from nepsbench.tables import BenchmarkTables
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Columns of ``trials`` that are counted by value. Hosts and jobs are left to the table itself.
 _COUNTED = (
@@ -18,6 +22,23 @@ _COUNTED = (
     "torch_version",
     "device",
 )
+
+
+def info_of(trials: pa.Table) -> dict[str, Any]:
+    """Return the ``benchmark_info`` of a release: what its trials say of themselves.
+
+    Raises:
+        NepsbenchError: If there is no trial, or they are of several spaces, datasets or recipes.
+    """
+    info = {}
+    for column in ("space", "dataset", "recipe"):
+        labels = {str(label) for label in trials.column(column).to_pylist()}
+        names = sorted({label.partition("/")[0] for label in labels})  # recipes: <name>/<version>
+        if len(names) != 1:
+            found = ", ".join(names) or "no trial"
+            raise NepsbenchError(f"a benchmark has one {column}, the table holds: {found}")
+        info[column] = names[0]
+    return info
 
 
 def describe_space(space: Space) -> dict[str, Any]:

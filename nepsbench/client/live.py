@@ -1,0 +1,112 @@
+"""Answers by training now: slow, and the same numbers as a worker's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from nepsbench.client.benchmark import Answer, Benchmark, checked_epoch
+from nepsbench.errors import NepsbenchError, VersionMismatchError
+from nepsbench.release.manifest import Manifest
+from nepsbench.release.verification import cache_directory
+from nepsbench.spaces import Scalar
+
+
+class LiveBenchmark(Benchmark):
+    """Trains every configuration that is asked for, by the release's recipe, on its dataset.
+
+    The dataset is prepared on the first question, below ``datasets``. Nothing is remembered
+    between questions: ask for a trajectory rather than for its epochs one by one.
+    """
+
+    def __init__(
+        self, release: Path, manifest: Manifest, *, datasets: str | Path | None = None
+    ) -> None:
+        super().__init__(release, manifest)
+        self._datasets = Path(datasets) if datasets else cache_directory() / "datasets"
+        self._recipe = str(manifest.benchmark.get("recipe", "")).partition("/")[0]
+        if not self._recipe:
+            raise NepsbenchError(f"{release}: names no recipe to train by; use kind='table'")
+        _require_torch()
+        self._is_prepared = False
+
+    def __call__(
+        self,
+        configuration: Mapping[str, Scalar],
+        epoch: int | None = None,
+        *,
+        seed: int | None = None,
+    ) -> Answer:
+        """Train up to ``epoch`` (by default the table's last) and return its metrics.
+
+        Args and errors: see :meth:`Benchmark.__call__`; ``seed`` is 0 if not given. An epoch may
+        lie beyond the table's last, up to the recipe's horizon.
+        """
+        until = self.max_epoch if epoch is None else self._checked(epoch)
+        return self._train(configuration, until, seed)[until]
+
+    def trajectory(
+        self, configuration: Mapping[str, Scalar], *, seed: int | None = None
+    ) -> dict[int, Answer]:
+        """Train up to the table's last epoch and return the metrics of every epoch."""
+        return self._train(configuration, self.max_epoch, seed)
+
+    def _checked(self, epoch: int) -> int:
+        from nepsbench.training.recipe import get_recipe
+
+        return checked_epoch(epoch, get_recipe(self._recipe).horizon)
+
+    def _train(
+        self, configuration: Mapping[str, Scalar], epochs: int, seed: int | None
+    ) -> dict[int, Answer]:
+        from nepsbench.training.live import train_live
+
+        valid = self.space.validate(configuration)
+        self._prepare()
+        rows = train_live(
+            valid,
+            space=self.space.name,
+            dataset=self.manifest.benchmark["dataset"],
+            datasets_root=self._datasets,
+            epochs=epochs,
+            seed=0 if seed is None else seed,
+            recipe=self._recipe,
+        )
+        return {
+            int(row["epoch"]): {
+                metric.name: float(value)
+                for metric in self.metrics
+                if (value := row.get(metric.name)) is not None
+            }
+            for row in rows
+        }
+
+    def _prepare(self) -> None:
+        """Prepare the dataset once, and compare versions with what the table was trained on."""
+        if self._is_prepared:
+            return
+        from nepsbench.datasets import prepare
+        from nepsbench.training.recipe import get_recipe
+
+        record = prepare(self.manifest.benchmark["dataset"], self._datasets)
+        here = {"dataset_version": record.version, "recipe": get_recipe(self._recipe).label}
+        for what, version in here.items():
+            there = set(self.manifest.provenance.get(what, {})) - {"None"}
+            if there and version not in there:
+                raise VersionMismatchError(
+                    f"{self.name} {self.version} was trained with {what} {', '.join(sorted(there))}"
+                    f", this nepsbench has {version}; install the version that trained it"
+                )
+        self._is_prepared = True
+
+
+def _require_torch() -> None:
+    from importlib.util import find_spec
+
+    for module in ("torch", "pydantic", "yaml"):
+        try:
+            found = find_spec(module)
+        except ValueError:
+            found = None
+        if found is None:
+            raise NepsbenchError(f"{module} is not installed; run: pip install 'nepsbench[train]'")
