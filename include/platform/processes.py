@@ -6,7 +6,9 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -33,7 +35,7 @@ class Process:
     def is_alive(self) -> bool:
         """Return whether this very process still runs."""
         found = self._find()
-        return found is not None and found.status() != psutil.STATUS_ZOMBIE
+        return found is not None and _runs(found)
 
     def is_replaced(self) -> bool:
         """Return whether the pid belongs to another process now.
@@ -52,11 +54,14 @@ class Process:
 
 
 def start(
-    command: Sequence[str], *, environment: Mapping[str, str], log: Path, cwd: Path
+    command: Sequence[str], *, environment: Mapping[str, str], log: Path, cwd: Path, record: Path
 ) -> Process:
-    """Start ``command`` detached from the terminal; its output is appended to ``log``."""
+    """Start ``command`` detached from the terminal; its output is appended to ``log``.
+
+    It is remembered in the file ``record``; an interruption comes before both or after both.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
+    with log.open("ab") as output, _interruptions_held_back():
         child = subprocess.Popen(
             command,
             env=dict(environment),
@@ -66,7 +71,9 @@ def start(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return Process(pid=child.pid, started=psutil.Process(child.pid).create_time())
+        process = Process(pid=child.pid, started=psutil.Process(child.pid).create_time())
+        _remember(record, process)
+    return process
 
 
 def stop(processes: Iterable[Process], *, grace: float = GRACE) -> None:
@@ -83,17 +90,9 @@ def stop(processes: Iterable[Process], *, grace: float = GRACE) -> None:
     }
     for request in REQUESTS:
         _signal(family, request)
-        _, alive = psutil.wait_procs(family, timeout=grace)
+        alive = _wait(family, grace)
         # What is still there may have started more since.
-        family = {member for process in alive for member in _family(process.pid)} | set(alive)
-
-
-def remember(path: Path, process: Process) -> None:
-    """Keep the process in a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(asdict(process)))
-    temporary.replace(path)
+        family = {member for process in alive for member in _family(process.pid)} | alive
 
 
 def recall(path: Path) -> Process | None:
@@ -102,6 +101,34 @@ def recall(path: Path) -> Process | None:
         return Process(**json.loads(path.read_text()))
     except (FileNotFoundError, ValueError, TypeError):
         return None
+
+
+def _remember(path: Path, process: Process) -> None:
+    """Keep the process in a file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(asdict(process)))
+    temporary.replace(path)
+
+
+@contextmanager
+def _interruptions_held_back() -> Iterator[None]:
+    """Deliver signals that ask this process to end after the block, not within it.
+
+    They are caught rather than blocked: a child would inherit the block.
+    """
+    caught: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: caught.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for ending, handler in before.items():
+            signal.signal(ending, handler)
+        if caught:
+            signal.raise_signal(caught[0])
 
 
 def _family(pid: int) -> set[psutil.Process]:
@@ -119,6 +146,25 @@ def _family(pid: int) -> set[psutil.Process]:
         except psutil.NoSuchProcess:
             continue
     return members
+
+
+def _wait(family: set[psutil.Process], seconds: float) -> set[psutil.Process]:
+    """Return what still runs of the family; at once if that is nothing."""
+    deadline = time.monotonic() + seconds
+    while (alive := {one for one in family if _runs(one)}) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return alive
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Return whether it does more than wait for its parent to note its death.
+
+    In a container that may last for ever: its first process need not look after orphans.
+    """
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _signal(processes: Iterable[psutil.Process], number: signal.Signals) -> None:

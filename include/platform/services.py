@@ -177,13 +177,13 @@ def _start(names: list[str], platform: Platform, *, say: Say) -> None:
         say(f"starting {name}")
         log = _log(settings, name)
         log.unlink(missing_ok=True)
-        process = processes.start(
+        processes.start(
             commands(settings, platform.ports)[name],
             environment=environment,
             log=log,
             cwd=settings.state,
+            record=_file(settings, name),
         )
-        processes.remember(_file(settings, name), process)
 
 
 def _migrate_airflow(settings: Settings, environment: dict[str, str], say: Say) -> None:
