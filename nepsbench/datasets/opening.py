@@ -1,0 +1,95 @@
+"""A prepared dataset as torch tensors in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nepsbench.datasets.record import RECORD_FILE, DatasetRecord, read_record, verify_files
+from nepsbench.errors import DatasetError
+from nepsbench.schema import SPLITS
+
+
+@dataclass(frozen=True)
+class SplitTensors:
+    """Images (uint8, shape (images, channels, height, width)) and labels (int64) of a split."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A prepared dataset, verified and in memory.
+
+    Attributes:
+        record: Name, version, shape, classes, and mean and standard deviation by channel.
+        train: For training.
+        valid: For choosing between configurations.
+        test: For reporting.
+    """
+
+    record: DatasetRecord
+    train: SplitTensors
+    valid: SplitTensors
+    test: SplitTensors
+
+    @property
+    def channels(self) -> int:
+        """1 for grey-scale, 3 for colour."""
+        return self.record.shape[0]
+
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        return len(self.record.classes)
+
+
+def open_dataset(name: str, root: Path, *, version: str | None = None) -> Dataset:
+    """Return a prepared dataset; its checksums are verified once in a process.
+
+    Args:
+        name: For example ``digits``.
+        root: The folder that it was prepared below.
+        version: Needed only where several are prepared.
+
+    Raises:
+        DatasetError: If it is not prepared, ambiguous, or damaged.
+    """
+    versions = sorted(path.parent.name for path in (root / name).glob(f"*/{RECORD_FILE}"))
+    if version is None:
+        if len(versions) > 1:
+            raise DatasetError(
+                f"{root / name}: several versions ({', '.join(versions)}); remove all but one"
+            )
+        version = versions[0] if versions else None
+    if version not in versions:
+        raise DatasetError(
+            f"{root / name}: dataset {name} is not prepared there"
+            f"{f' in version {version}' if version else ''}; run the initialize stage"
+        )
+    return _open(root.resolve() / name / str(version))
+
+
+@cache
+def _open(folder: Path) -> Dataset:
+    record = read_record(folder)
+    verify_files(folder, record)
+    train, valid, test = (_load_split(folder, split) for split in SPLITS)
+    return Dataset(record=record, train=train, valid=valid, test=test)
+
+
+def _load_split(folder: Path, split: str) -> SplitTensors:
+    images, labels = (
+        torch.from_numpy(np.load(folder / f"{split}_{part}.npy", allow_pickle=False))
+        for part in ("images", "labels")
+    )
+    return SplitTensors(images, labels)

@@ -1,0 +1,78 @@
+"""``dataset.json``: what a prepared dataset is, and whether its files still are that."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from nepsbench.errors import DatasetError
+
+RECORD_FILE = "dataset.json"
+
+
+@dataclass(frozen=True)
+class DatasetRecord:
+    """A prepared dataset in ``<root>/<name>/<version>/``.
+
+    Attributes:
+        name: For example ``digits``.
+        version: ``1-`` (the rule of preparation) and 12 hex digits of the content's hash.
+        shape: Channels, height and width of an image.
+        classes: Names of the classes, by label.
+        mean: Of the training images' pixels in 0..1, by channel.
+        std: Their standard deviation, by channel.
+        sizes: Images in each split.
+        files: SHA-256 of each array file.
+    """
+
+    name: str
+    version: str
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    sizes: dict[str, int]
+    files: dict[str, str]
+
+    def to_json(self) -> str:
+        """Return the text of ``dataset.json``."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+def read_record(folder: Path) -> DatasetRecord:
+    """Return the record of a prepared dataset.
+
+    Raises:
+        DatasetError: If there is none, or it cannot be read.
+    """
+    path = folder / RECORD_FILE
+    try:
+        fields: dict[str, Any] = json.loads(path.read_text())
+        for name in ("shape", "classes", "mean", "std"):
+            fields[name] = tuple(fields[name])
+        return DatasetRecord(**fields)
+    except (OSError, ValueError, TypeError, KeyError):
+        raise DatasetError(f"{path}: missing or damaged; prepare the dataset again") from None
+
+
+def verify_files(folder: Path, record: DatasetRecord) -> None:
+    """Compare each file with its checksum.
+
+    Raises:
+        DatasetError: If a file is missing or has changed; names it.
+    """
+    for name, expected in record.files.items():
+        try:
+            with (folder / name).open("rb") as file:
+                digest = sha256()
+                while chunk := file.read(1 << 20):
+                    digest.update(chunk)
+        except OSError:
+            raise DatasetError(f"{folder / name}: missing; prepare the dataset again") from None
+        if digest.hexdigest() != expected:
+            raise DatasetError(
+                f"{folder / name}: damaged (its checksum differs); prepare the dataset again"
+            )

@@ -1,0 +1,1 @@
+"""Readers of published datasets, one a module: each returns the three splits."""

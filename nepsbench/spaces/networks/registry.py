@@ -1,0 +1,41 @@
+"""Networks by the name of their space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Protocol
+
+from torch import nn
+
+from nepsbench.errors import SpecError
+from nepsbench.spaces.parameters import Scalar
+
+_MODULES = {"nepsbench101": "nepsbench.spaces.networks.nepsbench101"}
+
+
+class _Builder(Protocol):
+    def __call__(
+        self, configuration: Mapping[str, Scalar], *, in_channels: int, classes: int
+    ) -> nn.Module: ...
+
+
+def build_network(
+    space_name: str, configuration: Mapping[str, Scalar], *, in_channels: int, classes: int
+) -> nn.Module:
+    """Return the network of a configuration, its weights drawn from torch's global generator.
+
+    Args:
+        space_name: Registered name of the space, for example ``nepsbench101``.
+        configuration: One value for each of the space's parameters.
+        in_channels: 1 for grey-scale, 3 for colour.
+        classes: Number of outputs.
+
+    Raises:
+        SpecError: If the space has no network.
+        InvalidConfigurationError: If the configuration is not in the space.
+    """
+    if space_name not in _MODULES:
+        raise SpecError(f"space {space_name!r} has no network; there are: {', '.join(_MODULES)}")
+    builder: _Builder = import_module(_MODULES[space_name]).build
+    return builder(configuration, in_channels=in_channels, classes=classes)

@@ -1,0 +1,65 @@
+"""How large a network is: parameters, and multiply-accumulates of one image."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from nepsbench.spaces.networks.cell import CellModule
+
+
+def count_params(network: nn.Module) -> float:
+    """Return the trainable parameters in millions."""
+    return sum(p.numel() for p in network.parameters() if p.requires_grad) / 1e6
+
+
+def count_flops(network: nn.Module, input_shape: tuple[int, int, int]) -> float:
+    """Return the multiply-accumulates of one image's forward pass, in millions.
+
+    Convolutions and linear layers count, those on cell edges that need not be computed too, as in
+    NAS-Bench-201; normalisation, activation, pooling and sums do not.
+
+    Args:
+        network: Left as it is, but for a forward pass in evaluation mode.
+        input_shape: Channels, height and width of the image.
+    """
+    counts: list[int] = []
+    handles = [
+        module.register_forward_hook(partial(_count, counts=counts)) for module in _counted(network)
+    ]
+    training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            network(torch.zeros(1, *input_shape))
+    finally:
+        network.train(training)
+        for handle in handles:
+            handle.remove()
+    return sum(counts) / 1e6
+
+
+def _counted(network: nn.Module) -> list[nn.Module]:
+    """Return the cells, and the convolutions and linear layers outside of cells."""
+    found: list[nn.Module] = []
+    for child in network.children():
+        if isinstance(child, CellModule | nn.Conv2d | nn.Linear):
+            found.append(child)
+        else:
+            found += _counted(child)
+    return found
+
+
+def _count(
+    module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor, *, counts: list[int]
+) -> None:
+    """Add the products of one call: each weight is used once at each place of the output."""
+    places = output.shape[2:].numel()
+    weights = sum(
+        layer.weight.numel()
+        for layer in module.modules()
+        if isinstance(layer, nn.Conv2d | nn.Linear)
+    )
+    counts.append(weights * places)

@@ -1,0 +1,96 @@
+"""What a worker is to do: ``job.json`` and its line of ``portfolios.jsonl``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nepsbench.errors import CorruptedFileError, SpecError
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class JobSpec(_Frozen):
+    """``job.json``; see ``docs/architecture.md``. ``time_limit`` in seconds."""
+
+    campaign: str
+    benchmark: str
+    space: str
+    dataset: str
+    recipe: str
+    target_epochs: int = Field(gt=0)
+    time_limit: float = Field(gt=0)
+    campaign_directory: Path
+    datasets_directory: Path
+
+
+class TrialSpec(_Frozen):
+    """One trial of a portfolio; its configuration is validated when its turn comes."""
+
+    taskid: int = Field(ge=0)
+    model_idx: int = Field(ge=1)
+    seed: int
+    configuration: dict[str, Any]
+
+
+class Portfolio(_Frozen):
+    """A line of ``portfolios.jsonl``: the trials of one worker, in the order to train them."""
+
+    worker: int = Field(ge=0)
+    trials: tuple[TrialSpec, ...]
+
+
+def read_job(directory: Path) -> JobSpec:
+    """Return the job of a job folder.
+
+    Raises:
+        SpecError: If ``job.json`` is missing or says something else.
+    """
+    path = directory / "job.json"
+    try:
+        return JobSpec.model_validate_json(path.read_bytes())
+    except OSError:
+        raise SpecError(f"{path}: no such file; give the folder of a planned job") from None
+    except ValidationError as error:
+        raise SpecError(f"{path}: {_first(error)}; plan the job again") from None
+
+
+def read_portfolio(directory: Path, worker: int) -> Portfolio:
+    """Return the portfolio of one worker; other lines are not parsed.
+
+    Raises:
+        SpecError: If the job has no such worker.
+        CorruptedFileError: If the line is damaged.
+    """
+    path = directory / "portfolios.jsonl"
+    try:
+        with path.open("rb") as file:
+            line = next((line for k, line in enumerate(file) if k == worker), None)
+    except OSError:
+        raise SpecError(f"{path}: no such file; give the folder of a planned job") from None
+    if line is None:
+        raise SpecError(f"{path}: has no worker {worker}; give a smaller number")
+    try:
+        portfolio = Portfolio.model_validate(json.loads(line))
+    except ValidationError as error:
+        raise CorruptedFileError(f"{path}: line {worker + 1}: {_first(error)}") from None
+    except ValueError:
+        raise CorruptedFileError(
+            f"{path}: line {worker + 1} is no JSON; send the job again"
+        ) from None
+    if portfolio.worker != worker:
+        raise CorruptedFileError(
+            f"{path}: line {worker + 1} is of worker {portfolio.worker}; send the job again"
+        )
+    return portfolio
+
+
+def _first(error: ValidationError) -> str:
+    """Return pydantic's first complaint in one line."""
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

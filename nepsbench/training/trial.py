@@ -1,0 +1,180 @@
+"""One trial within a worker: from its checkpoint to the target, journalled epoch by epoch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from nepsbench import provenance
+from nepsbench.datasets.opening import Dataset
+from nepsbench.errors import NepsbenchError, StorageError
+from nepsbench.journal import JournalWriter
+from nepsbench.schema import Status
+from nepsbench.spaces import get_space
+from nepsbench.spaces.networks import count_flops, count_params
+from nepsbench.training.checkpoint import (
+    Identity,
+    checkpoint_path,
+    load_checkpoint,
+    save_checkpoint,
+)
+from nepsbench.training.interruption import Interruption
+from nepsbench.training.job import JobSpec, TrialSpec
+from nepsbench.training.loop import (
+    DivergedError,
+    Interrupted,
+    Metrics,
+    initial_state,
+    train_epochs,
+)
+from nepsbench.training.recipe import get_recipe
+from nepsbench.training.trial_data import prepare_trial_data
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """What all trials of a worker share."""
+
+    job: JobSpec
+    dataset: Dataset
+    journal: JournalWriter
+    interruption: Interruption
+
+
+@dataclass
+class Progress:
+    """What is known of a trial so far; the fields are columns of ``trials``."""
+
+    epochs: int = 0
+    params: float | None = None
+    flops: float | None = None
+    started: str | None = None
+
+
+def run_trial(trial: TrialSpec, bench: Workbench) -> Status:
+    """Train ``trial`` as far as it goes, journal how it was left, and return that status.
+
+    Raises:
+        StorageError: If the disk is full, so that no trial could go on.
+    """
+    progress = Progress()
+    status, reason = _attempt(trial, bench, progress)
+    bench.journal.append(
+        {
+            "kind": "trial",
+            "taskid": trial.taskid,
+            "model_idx": trial.model_idx,
+            "status": status.value,
+            "reason": reason,
+            "target_epochs": bench.job.target_epochs,
+            "dataset_version": bench.dataset.record.version,
+            "recipe": get_recipe(bench.job.recipe).label,
+            "ended": _now(),
+            **asdict(progress),
+            **provenance.environment(),
+        }
+    )
+    return status
+
+
+def _attempt(trial: TrialSpec, bench: Workbench, progress: Progress) -> tuple[Status, str | None]:
+    """Train, and turn whatever ends the training into a status and its reason."""
+    try:
+        _train_to_target(trial, bench, progress)
+    except StorageError:
+        raise
+    except Interrupted:
+        signalled = bench.interruption.signalled
+        if signalled is not None:
+            return Status.PENDING, f"stopped by {signalled}"
+        limit = bench.job.time_limit
+        return Status.TIMEOUT, f"the job's time limit of {limit:g} s left no time for an epoch"
+    except DivergedError as error:
+        return Status.DIVERGED, str(error)
+    except Exception as error:
+        return (Status.OOM if _is_out_of_memory(error) else Status.FAILED), _one_line(error)
+    return Status.COMPLETE, None
+
+
+def _train_to_target(trial: TrialSpec, bench: Workbench, progress: Progress) -> None:
+    """Train from the checkpoint to the job's target; each epoch is journalled, then saved."""
+    job, recipe = bench.job, get_recipe(bench.job.recipe)
+    space = get_space(job.space)
+    configuration = space.validate(trial.configuration)
+    data = prepare_trial_data(bench.dataset, configuration)
+    state = initial_state(
+        job.space,
+        configuration,
+        channels=bench.dataset.channels,
+        classes=bench.dataset.classes,
+        recipe=recipe,
+        seed=trial.seed,
+    )
+    progress.params = count_params(state.network)
+    progress.flops = count_flops(state.network, data.input_shape)
+    identity = _identity(trial, bench)
+    path = checkpoint_path(job.campaign_directory, trial.taskid, trial.model_idx)
+    progress.started = load_checkpoint(path, state, identity) or _now()
+    progress.epochs = state.epoch
+    longest, start = 0.0, perf_counter()
+    for metrics in train_epochs(
+        state,
+        data,
+        recipe=recipe,
+        configuration=configuration,
+        seed=trial.seed,
+        until=job.target_epochs,
+        stopped=bench.interruption.now,
+    ):
+        bench.journal.append(_epoch_record(trial, state.epoch, metrics))
+        save_checkpoint(path, state, identity, started=progress.started)
+        progress.epochs = state.epoch
+        now = perf_counter()
+        longest, start = max(longest, now - start), now
+        if state.epoch < job.target_epochs and not bench.interruption.leaves_time_for(longest):
+            raise Interrupted
+
+
+def _identity(trial: TrialSpec, bench: Workbench) -> Identity:
+    space = get_space(bench.job.space)
+    return Identity(
+        space=f"{space.name}/{space.version}",
+        config_id=space.config_id(trial.configuration),
+        seed=trial.seed,
+        recipe=get_recipe(bench.job.recipe).label,
+        dataset=bench.job.dataset,
+        dataset_version=bench.dataset.record.version,
+    )
+
+
+def _epoch_record(trial: TrialSpec, epoch: int, metrics: Metrics) -> dict[str, Any]:
+    """Return the journal's record; a value that is not finite is left out."""
+    return {
+        "kind": "epoch",
+        "taskid": trial.taskid,
+        "model_idx": trial.model_idx,
+        "epoch": epoch,
+        "metrics": {name: value for name, value in metrics.items() if math.isfinite(value)},
+    }
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Return whether memory ran out; torch says it of the CPU's in the message only."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and "not enough memory" in str(error)
+    )
+
+
+def _one_line(error: Exception) -> str:
+    """Return an error in one line; its kind is named unless it was meant for people."""
+    text = (str(error).splitlines() or [""])[0]
+    return text if isinstance(error, NepsbenchError) else f"{type(error).__name__}: {text}"
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat()

@@ -1,0 +1,118 @@
+"""The worker: trains its portfolio's trials one after another, whatever becomes of each.
+
+Run again after any end, it goes on where it stopped: what its journal holds is not done again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from nepsbench.datasets.opening import open_dataset
+from nepsbench.files import write_text
+from nepsbench.journal import JournalWriter, read_journal
+from nepsbench.schema import FINAL_STATUSES, Status
+from nepsbench.training.arithmetic import exact_arithmetic
+from nepsbench.training.interruption import Interruption
+from nepsbench.training.job import TrialSpec, read_job, read_portfolio
+from nepsbench.training.recipe import get_recipe
+from nepsbench.training.trial import Workbench, run_trial
+
+_COUNTED = (
+    Status.COMPLETE,
+    Status.DIVERGED,
+    Status.FAILED,
+    Status.TIMEOUT,
+    Status.OOM,
+    Status.PENDING,
+)
+# glibc's malloc.h: keep freed memory instead of giving it back to the system page by page.
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT_BYTES = 1 << 29
+
+
+@dataclass(frozen=True)
+class WorkerSummary:
+    """How many trials of the portfolio stand at each status when the worker ends."""
+
+    counts: dict[str, int]
+
+    @property
+    def remaining(self) -> int:
+        """Trials that time or a signal kept from their target."""
+        return self.counts[Status.TIMEOUT.value] + self.counts[Status.PENDING.value]
+
+
+def run_worker(job_directory: Path, worker: int) -> WorkerSummary:
+    """Train the portfolio of ``worker``; write its journal and, at the end, its summary.
+
+    Stops early, after abandoning the epoch in flight, on SIGUSR1, SIGTERM and before the job's
+    time limit. Must run in the main thread.
+
+    Args:
+        job_directory: Holds ``job.json`` and ``portfolios.jsonl`` (``docs/architecture.md``).
+        worker: Number of the portfolio, from 0.
+
+    Raises:
+        SpecError: If the job cannot be read, or its space or recipe is unknown.
+        DatasetError: If the dataset is missing or damaged.
+        CorruptedFileError: If the worker's journal is damaged.
+        StorageError: If the disk is full.
+    """
+    job = read_job(job_directory)
+    interruption = Interruption(job.time_limit)
+    portfolio = read_portfolio(job_directory, worker)
+    recipe = get_recipe(job.recipe)
+    results = job_directory / "results"
+    journal_path = results / f"worker-{worker}.journal"
+    done_path = results / f"worker-{worker}.done"
+    done_path.unlink(missing_ok=True)
+    _keep_freed_memory()
+    with (
+        interruption.listening(),
+        exact_arithmetic(recipe),
+        JournalWriter(journal_path) as journal,
+    ):
+        dataset = open_dataset(job.dataset, job.datasets_directory)
+        bench = Workbench(job, dataset, journal, interruption)
+        settled = _settled(journal_path, job.target_epochs)
+        counts = Counter(_run(trial, bench, settled) for trial in portfolio.trials)
+    summary = WorkerSummary({status.value: counts[status] for status in _COUNTED})
+    write_text(done_path, json.dumps(summary.counts) + "\n")
+    return summary
+
+
+def _run(trial: TrialSpec, bench: Workbench, settled: dict[tuple[int, int], Status]) -> Status:
+    """Run one trial, unless the journal says that nothing is left to do, or it is time to end."""
+    known = settled.get((trial.taskid, trial.model_idx))
+    if known is not None:
+        return known
+    if bench.interruption.now():
+        return Status.PENDING
+    return run_trial(trial, bench)
+
+
+def _settled(journal: Path, target_epochs: int) -> dict[tuple[int, int], Status]:
+    """Return the trials that this journal leaves in a final status for this target."""
+    settled: dict[tuple[int, int], Status] = {}
+    for record in read_journal(journal):
+        if record["kind"] != "trial":
+            continue
+        status = Status(record["status"])
+        if status in FINAL_STATUSES and record["target_epochs"] >= target_epochs:
+            settled[record["taskid"], record["model_idx"]] = status
+    return settled
+
+
+def _keep_freed_memory() -> None:
+    """Tell glibc to reuse freed memory: torch's large tensors come and go with every batch."""
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
