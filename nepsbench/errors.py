@@ -47,3 +47,7 @@ class VersionMismatchError(NepsbenchError):
 
 class StorageError(NepsbenchError):
     """The disk is full or cannot be written."""
+
+
+class TrackingError(NepsbenchError):
+    """The MLflow server could not be reached, or refused."""
