@@ -29,6 +29,10 @@ class InvalidResultError(NepsbenchError):
     """Results hold what no trial can have given, or lack what a release needs."""
 
 
+class QueryError(NepsbenchError):
+    """DuckDB refuses an SQL query."""
+
+
 class ConflictError(NepsbenchError):
     """New results contradict stored results for the same key."""
 

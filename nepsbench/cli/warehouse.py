@@ -1,12 +1,171 @@
-"""``nepsbench warehouse``: The tables: ingest, check, rebuild, query."""
+"""``nepsbench warehouse`` and ``nepsbench sql``: the tables, filled, checked and queried."""
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import typer
 
-app = typer.Typer(help="The tables: ingest, check, rebuild, query.", no_args_is_help=True)
+from nepsbench.home import data_home
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from nepsbench.warehouse import Warehouse
+
+app = typer.Typer(help="The tables: ingest, check, rebuild, show.", no_args_is_help=True)
+
+_HOME = typer.Option(None, "--home", help="Data home. Default: NEPSBENCH_HOME or ./warehouse.")
 
 
-def sql(query: str) -> None:
-    """Run SQL on the warehouse and print the rows."""
-    typer.echo(query)
+@app.command()
+def ingest(
+    benchmark: str = typer.Argument(help="<space>-<dataset>."),
+    trials: Path = typer.Argument(help="Parquet file with rows of trials."),
+    epochs: Path = typer.Argument(help="Parquet file with rows of epochs."),
+    home: Path | None = _HOME,
+) -> None:
+    """Add the results of one profile; the same files again change nothing.
+
+    Example: nepsbench warehouse ingest nepsbench101-digits trials.parquet epochs.parquet
+    """
+    from nepsbench.warehouse import open_warehouse
+
+    tables = [_read(path) for path in (trials, epochs)]
+    report = open_warehouse(data_home(home)).ingest(benchmark, *tables)
+    typer.echo(
+        f"trials: {report.trials_added} added, {report.trials_updated} updated, "
+        f"{report.trials_unchanged} unchanged; epochs: {report.epochs_added} added, "
+        f"{report.epochs_unchanged} unchanged; commit {report.commit}"
+    )
+
+
+@app.command()
+def check(
+    benchmark: str | None = typer.Option(None, help="Only this benchmark."),
+    profile: str | None = typer.Option(None, help="Only this profile."),
+    home: Path | None = _HOME,
+) -> None:
+    """Prove the files unharmed and run every SQL check; exit code 1 if one finds an error.
+
+    Example: nepsbench warehouse check --profile digits
+    """
+    warehouse = _existing(home)
+    warehouse.verify()
+    report = warehouse.check(benchmark, profile)
+    for finding in report.findings:
+        typer.echo(f"{finding.severity}: {finding.title}: {finding.rows} (check {finding.check})")
+        for example in finding.examples:
+            typer.echo(f"  {example}")
+    files = len(warehouse.commit.files)
+    typer.echo(
+        f"{files} files unharmed, {len(report.checks)} checks: {len(report.errors)} with errors, "
+        f"{len(report.warnings)} with warnings"
+    )
+    if report.errors:
+        raise typer.Exit(1)
+
+
+@app.command()
+def rebuild(home: Path | None = _HOME) -> None:
+    """Write nepsbench.duckdb again from the Parquet files."""
+    warehouse = _existing(home)
+    warehouse.rebuild()
+    typer.echo(f"{warehouse.home / 'nepsbench.duckdb'}: shows commit {warehouse.commit.number}")
+
+
+@app.command()
+def show(home: Path | None = _HOME) -> None:
+    """Print what the warehouse holds: benchmarks, profiles, trials by status."""
+    warehouse = _existing(home)
+    typer.echo(f"{warehouse.home}: commit {warehouse.commit.number}")
+    _print(warehouse.query(_overview()), "table")
+
+
+def sql(
+    query: str = typer.Argument(help='For example: "select * from curves limit 5".'),
+    json: bool = typer.Option(False, "--json", help="Print one JSON object a line."),
+    csv: bool = typer.Option(False, "--csv", help="Print comma-separated values."),
+    home: Path | None = _HOME,
+) -> None:
+    """Run SQL on trials, epochs, curves, metrics and streams, and print the rows.
+
+    Example: nepsbench sql "select status, count(*) from trials group by status"
+    """
+    from nepsbench.errors import SpecError
+
+    if json and csv:
+        raise SpecError("--json and --csv: give one of them")
+    _print(_existing(home).query(query), "json" if json else "csv" if csv else "table")
+
+
+def _existing(home: Path | None) -> Warehouse:
+    """Open a warehouse that is there; a mistyped folder must not become an empty one."""
+    from nepsbench.errors import StorageError
+    from nepsbench.warehouse import open_warehouse
+
+    folder = data_home(home)
+    if not (folder / "commits").is_dir():
+        raise StorageError(
+            f"{folder}: holds no warehouse; give its folder with --home or NEPSBENCH_HOME"
+        )
+    return open_warehouse(folder)
+
+
+def _read(path: Path) -> pa.Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from nepsbench.errors import CorruptedFileError, StorageError
+
+    try:
+        return pq.read_table(path)
+    except FileNotFoundError:
+        raise StorageError(f"{path}: there is no such file") from None
+    except (pa.ArrowException, OSError) as error:
+        words = str(error).splitlines()[0]
+        raise CorruptedFileError(f"{path}: cannot be read as Parquet: {words}") from None
+
+
+def _overview() -> str:
+    from nepsbench.warehouse.views import query_text
+
+    return query_text("overview")
+
+
+def _print(rows: pa.Table, form: str) -> None:
+    if form == "csv":
+        import pyarrow.csv as pc
+
+        pc.write_csv(rows, sys.stdout.buffer)
+    elif form == "json":
+        import json
+
+        for row in rows.to_pylist():
+            typer.echo(json.dumps(row, default=str))
+    else:
+        _print_table(rows)
+
+
+def _print_table(rows: pa.Table) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for field in rows.schema:
+        right = str(field.type).startswith(("int", "double", "float", "uint", "decimal"))
+        table.add_column(field.name, justify="right" if right else "left", overflow="fold")
+    for row in rows.to_pylist():
+        table.add_row(*(_shown(value) for value in row.values()))
+    # Piped into a file, a table need not fit a screen.
+    Console(width=None if sys.stdout.isatty() else 240).print(table)
+    typer.echo(f"{rows.num_rows} rows")
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from nepsbench.errors import ConflictError, CorruptedFileError, InvalidResultError, SpecError
+from nepsbench.errors import (
+    ConflictError,
+    CorruptedFileError,
+    InvalidResultError,
+    QueryError,
+    SpecError,
+)
 from nepsbench.sampling.ranges import StreamRange
 from nepsbench.warehouse import merge, streams, views
 from nepsbench.warehouse.checking import CheckReport, run_checks
@@ -58,13 +64,29 @@ class Warehouse:
         It stays with that state for a day, whatever is written meanwhile, and cannot change it.
         """
         connection = self._scratch()
-        views.define_views(connection, home=self.home, commit=self.commit)
+        with self._explained():
+            views.define_views(connection, home=self.home, commit=self.commit)
         return connection
 
+    def query(self, query: str) -> pa.Table:
+        """Return the rows of an SQL query.
+
+        Raises:
+            QueryError: If DuckDB refuses the query; with its own words.
+            CorruptedFileError: If a file of the warehouse is damaged.
+        """
+        with self.connect() as connection:
+            try:
+                with self._explained():
+                    found = connection.sql(query)
+                    return pa.table({}) if found is None else found.to_arrow_table()
+            except duckdb.Error as error:
+                words = " ".join(str(error).split())
+                raise QueryError(f"SQL: {words}") from None
+
     def frame(self, query: str) -> pd.DataFrame:
-        """Return the rows of an SQL query as a pandas frame."""
-        with self.connect() as connection, self._explained():
-            return connection.sql(query).df()
+        """Return the rows of an SQL query as a pandas frame; raises as :meth:`query`."""
+        return self.query(query).to_pandas()
 
     def ingest(self, benchmark: str, trials: pa.Table, epochs: pa.Table) -> IngestReport:
         """Add the results of one profile; the same results again change nothing.
