@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from nepsbench.client.benchmark import Answer, Benchmark, checked_epoch
 from nepsbench.errors import NepsbenchError, VersionMismatchError
@@ -27,7 +28,7 @@ class LiveBenchmark(Benchmark):
         self._recipe = str(manifest.benchmark.get("recipe", "")).partition("/")[0]
         if not self._recipe:
             raise NepsbenchError(f"{release}: names no recipe to train by; use kind='table'")
-        _require_torch()
+        self._train_live = _import_train_live()
         self._is_prepared = False
 
     def __call__(
@@ -59,11 +60,9 @@ class LiveBenchmark(Benchmark):
     def _train(
         self, configuration: Mapping[str, Scalar], epochs: int, seed: int | None
     ) -> dict[int, Answer]:
-        from nepsbench.training.live import train_live
-
         valid = self.space.validate(configuration)
         self._prepare()
-        rows = train_live(
+        rows = self._train_live(
             valid,
             space=self.space.name,
             dataset=self.manifest.benchmark["dataset"],
@@ -100,13 +99,11 @@ class LiveBenchmark(Benchmark):
         self._is_prepared = True
 
 
-def _require_torch() -> None:
-    from importlib.util import find_spec
-
-    for module in ("torch", "pydantic", "yaml"):
-        try:
-            found = find_spec(module)
-        except ValueError:
-            found = None
-        if found is None:
-            raise NepsbenchError(f"{module} is not installed; run: pip install 'nepsbench[train]'")
+def _import_train_live() -> Callable[..., list[dict[str, Any]]]:
+    try:
+        from nepsbench.training.live import train_live
+    except ImportError as error:
+        raise NepsbenchError(
+            f"{error.name} is not installed; run: pip install 'nepsbench[train]'"
+        ) from None
+    return train_live

@@ -13,12 +13,11 @@ from nepsbench.schema import FINAL_STATUSES
 from nepsbench.spaces import Space, get_space
 from nepsbench.spaces.parameters import FloatArray
 from nepsbench.surrogate.encoder import MODELLED_METRICS, Encoder, Target, target_of
-from nepsbench.surrogate.models import FittedSurrogate, new_model, without_clock
+from nepsbench.surrogate.models import FittedSurrogate, new_model, serialised
 from nepsbench.tables import match_tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from catboost import CatBoostRegressor
 
 #: The seed of JAHS-Bench-201's surrogate splits.
 DEFAULT_SEED = 3501623856
@@ -127,7 +126,7 @@ def fit_part(
 ) -> FittedSurrogate:
     """Fit on the trials where ``chosen`` is true; a metric without values there is left out."""
     targets: dict[str, Target] = {}
-    models: dict[str, CatBoostRegressor] = {}
+    models: dict[str, bytes] = {}
     plain = Encoder(data.space, {})
     for metric in MODELLED_METRICS:
         rows = data.metrics.get(metric.name)
@@ -144,5 +143,5 @@ def fit_part(
         )
         features = plain.features(data.codes[rows.trial[used]], rows.epoch[used])
         model.fit(features, target.forward(rows.value[used]))
-        targets[metric.name], models[metric.name] = target, without_clock(model)
+        targets[metric.name], models[metric.name] = target, serialised(model)
     return FittedSurrogate(Encoder(data.space, targets), models)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from nepsbench.errors import CorruptedFileError, NepsbenchError
@@ -25,13 +27,18 @@ class FittedSurrogate:
 
     Attributes:
         encoder: Makes the models' features, and brings what they say back to units.
-        models: The CatBoost model of each metric.
+        models: The model of each metric, in CatBoost's own format. Kept as bytes, because CatBoost
+            writes a model that it has read in other bytes than before.
         card: How well it does on configurations it has not seen, see ``evaluate``; or None.
     """
 
     encoder: Encoder
-    models: Mapping[str, CatBoostRegressor]
+    models: Mapping[str, bytes]
     card: Card | None = None
+
+    @cached_property
+    def _regressors(self) -> dict[str, CatBoostRegressor]:
+        return {name: _read_model(name, model) for name, model in self.models.items()}
 
     def predict(self, codes: FloatArray, epochs: FloatArray) -> dict[str, FloatArray]:
         """Return the predicted metrics, each of shape (rows,), in the metric's unit.
@@ -48,14 +55,14 @@ class FittedSurrogate:
         return self._predict(name, self.encoder.features(codes, epochs))
 
     def _predict(self, name: str, features: FloatArray) -> FloatArray:
-        predicted = self.models[name].predict(features, thread_count=1)
+        predicted = self._regressors[name].predict(features, thread_count=1)
         return self.encoder.targets[name].inverse(predicted)
 
     def save(self, directory: Path) -> None:
         """Write ``<metric>.cbm`` for each metric, ``encoder.json``, and ``card.json`` if judged."""
         directory.mkdir(parents=True, exist_ok=True)
         for name, model in self.models.items():
-            model.save_model(str(directory / f"{name}.cbm"))
+            (directory / f"{name}.cbm").write_bytes(model)
         (directory / "encoder.json").write_text(self.encoder.to_json())
         if self.card is not None:
             (directory / "card.json").write_text(json.dumps(self.card, indent=1))
@@ -72,9 +79,11 @@ class FittedSurrogate:
         if not (directory / "encoder.json").is_file():
             raise NepsbenchError(f"{directory}: holds no surrogate; fit one, or use kind='table'")
         encoder = Encoder.from_json((directory / "encoder.json").read_text(), space)
-        models = {name: _load_model(directory / f"{name}.cbm") for name in encoder.targets}
+        models = {name: (directory / f"{name}.cbm").read_bytes() for name in encoder.targets}
         card = directory / "card.json"
-        return cls(encoder, models, json.loads(card.read_text()) if card.is_file() else None)
+        loaded = cls(encoder, models, json.loads(card.read_text()) if card.is_file() else None)
+        _ = loaded._regressors  # a model that cannot be read is an error of opening, not of asking
+        return loaded
 
 
 def new_model(**settings: object) -> CatBoostRegressor:
@@ -92,19 +101,23 @@ def new_model(**settings: object) -> CatBoostRegressor:
     return CatBoostRegressor(**settings)
 
 
-def without_clock(model: CatBoostRegressor) -> CatBoostRegressor:
-    """Clear what CatBoost notes of the moment of fitting, so that equal fits are equal files."""
+def serialised(model: CatBoostRegressor) -> bytes:
+    """Return a fitted model in CatBoost's own format; equal fits are equal bytes."""
     metadata = model.get_metadata()
-    metadata["train_finish_time"] = ""
-    metadata["model_guid"] = ""
-    return model
+    metadata["train_finish_time"] = metadata["model_guid"] = ""
+    with TemporaryDirectory(prefix="nepsbench-") as folder:
+        path = Path(folder) / "model.cbm"
+        model.save_model(str(path))
+        return path.read_bytes()
 
 
-def _load_model(path: Path) -> CatBoostRegressor:
+def _read_model(name: str, content: bytes) -> CatBoostRegressor:
     model = new_model()
     try:
-        model.load_model(str(path))
+        model.load_model(blob=content)
     except Exception as error:  # catboost has no public base class of its errors
         line = str(error).strip().partition("\n")[0]
-        raise CorruptedFileError(f"{path}: no CatBoost model ({line}); fetch it again") from None
+        raise CorruptedFileError(
+            f"{name}.cbm: no CatBoost model ({line}); fetch or fit the surrogate again"
+        ) from None
     return model

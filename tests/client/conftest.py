@@ -13,8 +13,16 @@ from nepsbench.surrogate.fitting import Boosting
 from tests.tiny_benchmark import INFO, NAME, odd_tables
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the stamps of verified releases out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEPSBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data home with one release, made of trials with everything that can be odd about them."""
     home = tmp_path_factory.mktemp("home")
     trials, epochs = odd_tables()
@@ -28,9 +36,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         card=None,
         target=home / "releases",
     )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NEPSBENCH_CACHE", str(home / "cache"))
-        yield home
+    return home
 
 
 @pytest.fixture(scope="session")
