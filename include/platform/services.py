@@ -146,7 +146,7 @@ def _variables(platform: Platform) -> dict[str, str]:
     }
 
 
-def _fingerprint(platform: Platform) -> str:
+def fingerprint(platform: Platform) -> str:
     """Return a hash of all settings, secrets included: it changes when a restart is due."""
     return sha256(json.dumps(_variables(platform), sort_keys=True).encode()).hexdigest()
 
@@ -157,7 +157,7 @@ def _stop_if_outdated(settings: Settings, say: Say) -> None:
     if ports is None or not _alive(settings):
         return
     mark = settings.running / "fingerprint"
-    if not mark.exists() or mark.read_text() != _fingerprint(Platform(settings, ports)):
+    if not mark.exists() or mark.read_text() != fingerprint(Platform(settings, ports)):
         say("the settings have changed: restarting the services")
         _stop(settings, NAMES)
 
@@ -168,7 +168,7 @@ def _start(names: list[str], platform: Platform, *, say: Say) -> None:
     for folder in (settings.airflow, settings.mlflow, settings.home, settings.dags):
         folder.mkdir(parents=True, exist_ok=True)
     write_ports(settings.running / "ports.json", platform.ports)
-    (settings.running / "fingerprint").write_text(_fingerprint(platform))
+    (settings.running / "fingerprint").write_text(fingerprint(platform))
     migrated = not any(name in AIRFLOW_PARTS for name in names)
     for name in names:
         if name in AIRFLOW_PARTS and not migrated:
