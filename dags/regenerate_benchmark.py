@@ -1,7 +1,7 @@
 """### One click for a whole benchmark
 
-Draws a sampling profile, proves it on the cluster, trains it wave by wave, collects every epoch into
-the warehouse and MLflow, checks it, fits a surrogate and publishes a release.
+Draws a sampling profile, proves it on the cluster, trains it wave by wave, collects every epoch
+into the warehouse and MLflow, checks it, fits a surrogate and publishes a release.
 
 Everything can be stopped, cleared and triggered again at any time: what is done is found, not
 repeated. A slot of a wave that the form does not ask for is skipped.

@@ -79,6 +79,8 @@ def ensure_plan(campaign: Campaign, epochs: int, home: Path, cluster: ClusterFil
         return plans[-1]
     profile = read_profile(CampaignFolder(home, campaign.name).profile_file)
     planned = _plan(campaign, profile, epochs, home, cluster)
+    if plans and not planned.rows.num_rows:
+        return plans[-1]
     wave = CampaignFolder(home, campaign.name).wave(epochs)
     path = wave / f"plan-{len(plans) + 1:02}"
     planned.write(path)

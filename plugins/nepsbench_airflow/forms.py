@@ -21,7 +21,7 @@ def campaign_form() -> dict[str, Param]:
         "first_stream": _number(
             0,
             "First bit-stream",
-            "Taskid of the first stream. A stream's draws are used once; the error names free ones.",
+            "Taskid of the first stream. Draws are used once; if not free, the error names others.",
             minimum=0,
         ),
         "streams": _number(4, "Bit-streams", "How many independent streams.", minimum=1),

@@ -71,7 +71,7 @@ class ClusterJobsOperator(BaseOperator):
             method_name="finish",
         )
 
-    def finish(self, context: Mapping[str, Any], event: dict[str, dict[str, Any]]) -> None:
+    def finish(self, _context: Mapping[str, Any], event: dict[str, dict[str, Any]]) -> None:
         """Judge how the jobs ended.
 
         Raises:

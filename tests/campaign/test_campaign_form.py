@@ -1,0 +1,76 @@
+import json
+
+import pytest
+
+from nepsbench.campaign.folder import CampaignFolder
+from nepsbench.campaign.form import Campaign, parse_campaign, read_campaign
+from nepsbench.errors import SpecError
+
+
+def test_the_name_comes_from_what_is_trained_and_nothing_else():
+    base = parse_campaign({})
+    same = parse_campaign({"waves": "1,2", "cluster": "other", "release": "2.0.0"})
+    assert base.name == same.name
+    assert base.name.startswith("nepsbench101-digits-")
+    assert parse_campaign({"samples": 3}).name != base.name
+    assert parse_campaign({"seed": 7}).name != base.name
+
+
+def test_a_form_writes_waves_as_text_and_leaves_fields_empty():
+    campaign = parse_campaign({"waves": "3, 12,50", "seed": None, "name": "", "mlflow_limit": None})
+    assert campaign.waves == (3, 12, 50)
+    assert campaign.seed is None
+
+
+def test_one_training_seed_for_all_reaches_the_spec():
+    assert parse_campaign({"seed": 777}).spec().seeds == [777]
+    assert parse_campaign({}).spec().seeds == "stream"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"wave": 3}, "unknown key 'wave'; did you mean 'waves'"),
+        ({"waves": "12,3"}, "give 1 to 4 rising numbers of epochs"),
+        ({"waves": "1,2,3,4,5"}, "give 1 to 4 rising numbers of epochs"),
+        ({"waves": "x"}, "waves.0: Input should be a valid integer"),
+        ({"streams": 0}, "streams: Input should be greater than or equal to 1, not 0"),
+        ({"release": "one"}, "release: String should match pattern"),
+        ({"space": "nope"}, "unknown space 'nope'; there are: nepsbench101"),
+        ({"dataset": "nope"}, "unknown dataset 'nope'; there are: "),
+        ({"name": "a/b"}, "name: String should match pattern"),
+    ],
+)
+def test_nonsense_is_refused_in_one_line(values, message):
+    with pytest.raises(SpecError) as caught:
+        parse_campaign(values)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_campaign_survives_its_folder(tmp_path):
+    campaign = parse_campaign({"samples": 3, "waves": "1,5"})
+    folder = CampaignFolder(tmp_path, campaign.name)
+    folder.save(campaign)
+    assert folder.load() == campaign
+    folder.save(Campaign(samples=3, waves=(1, 5, 9), name=campaign.name))
+    assert folder.load().waves == (1, 5, 9)
+
+
+def test_a_name_cannot_be_taken_for_other_trials(tmp_path):
+    folder = CampaignFolder(tmp_path, "mine")
+    folder.save(Campaign(samples=3, name="mine"))
+    with pytest.raises(SpecError, match="campaign mine exists and draws something else"):
+        folder.save(Campaign(samples=4, name="mine"))
+
+
+def test_a_missing_or_damaged_campaign_file_is_named(tmp_path):
+    with pytest.raises(SpecError, match=r"campaign\.json: no such campaign"):
+        CampaignFolder(tmp_path, "none").load()
+    path = tmp_path / "campaign.json"
+    path.write_text("{")
+    with pytest.raises(SpecError, match="not JSON"):
+        read_campaign(path)
+    path.write_text(json.dumps({"samples": 0}))
+    with pytest.raises(SpecError, match="samples"):
+        read_campaign(path)
