@@ -8,11 +8,13 @@ from nepsbench.cluster.interface import (
     Job,
     JobState,
     Phase,
+    Queue,
     Resources,
     Snapshot,
     Transport,
 )
 from nepsbench.cluster.lost import LostCounter
+from nepsbench.cluster.queues import open_queue
 
 __all__ = [
     "Cluster",
@@ -24,10 +26,12 @@ __all__ = [
     "Limits",
     "LostCounter",
     "Phase",
+    "Queue",
     "Resources",
     "Snapshot",
     "Transport",
     "cluster_names",
     "load_cluster",
     "open_cluster",
+    "open_queue",
 ]

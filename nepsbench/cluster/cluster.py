@@ -145,6 +145,11 @@ def open_cluster(file: ClusterFile, transport: Transport | None = None) -> Clust
 def _own_transport(file: ClusterFile) -> Transport:
     if file.ssh is None and file.kind == "local":
         return LocalTransport()
-    from nepsbench.cluster.ssh import ssh_transport  # paramiko is not needed for local processes
-
+    try:
+        from nepsbench.cluster.ssh import ssh_transport
+    except ImportError:
+        raise ClusterError(
+            f"cluster {file.name} is reached by SSH, for which paramiko is not installed; run: "
+            "pip install 'nepsbench[platform]'"
+        ) from None
     return ssh_transport(file)

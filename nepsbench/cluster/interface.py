@@ -22,6 +22,9 @@ _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class Phase(str, Enum):
     """Where a job is, in words that every queue shares.
 
+    ``SUCCEEDED`` says that every task ended with exit code 0, which a worker that was told to stop
+    early does, too: what it did stands in its results.
+
     ``MISSING`` is what one poll says of a job that is neither in the queue nor has left an exit
     marker. It is no outcome: only :class:`~nepsbench.cluster.lost.LostCounter` makes it ``LOST``.
     """

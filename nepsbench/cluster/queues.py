@@ -156,10 +156,10 @@ class ProcessesQueue:
 def sbatch_options(job: Job, cluster: ClusterFile) -> list[str]:
     """Return the options of one submission, unquoted.
 
-    Output names are relative to the job's folder, where sbatch is called, because SLURM expands
-    ``%`` in them.
+    SLURM expands ``%`` in the names of output files, folders included, and takes ``%%`` for one.
     """
     resources = job.resources
+    folder = job.directory.replace("%", "%%")
     named = {
         "partition": cluster.partition,
         "account": cluster.account,
@@ -176,8 +176,8 @@ def sbatch_options(job: Job, cluster: ClusterFile) -> list[str]:
         f"--mem-per-cpu={math.ceil(resources.memory_mb / resources.cpus_per_task)}",
         f"--time={math.ceil(resources.time_limit / 60)}",
         f"--signal=USR1@{warning_time(resources.time_limit)}",
-        "--output=stdout",
-        "--error=stderr",
+        f"--output={folder}/stdout",
+        f"--error={folder}/stderr",
         "--open-mode=append",
         "--requeue",
         *(f"--{option}={value}" for option, value in named.items() if value),

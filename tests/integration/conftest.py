@@ -1,0 +1,128 @@
+"""A real SLURM and a real sshd for the tests marked ``slurm``."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from nepsbench.cluster import (
+    Cluster,
+    ClusterFile,
+    Handle,
+    Job,
+    JobState,
+    Phase,
+    Resources,
+    load_cluster,
+    open_cluster,
+)
+
+SCRIPTS = Path(__file__).parents[2] / "include" / "slurm"
+COMMANDS = ("slurmctld", "slurmd", "sbatch", "munged", "sshd")
+#: Finished jobs are forgotten soon, so that the tests see outcomes without the queue's help.
+MIN_JOB_AGE = "5"
+#: What the slow jobs do when they are told that their time is nearly over.
+SLOW = {
+    "deaf": "trap 'date +%s > warned' USR1; while :; do sleep 0.5; done",
+    "obedient": "trap 'echo saved > saved; exit 0' USR1; while :; do sleep 0.5; done",
+    "short": "exit 0",
+}
+
+
+def lacking() -> str:
+    """Return why the developer cluster cannot run here, or nothing."""
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    missing = [name for name in COMMANDS if shutil.which(name, path=path) is None]
+    if missing:
+        return f"not installed: {', '.join(missing)}"
+    return "" if os.geteuid() == 0 else "the developer cluster needs root"
+
+
+def call_script(name: str, state: Path, **variables: str) -> str:
+    """Run ``slurm-up.sh`` or ``slurm-down.sh`` on a state folder; return what it printed."""
+    environment = os.environ | {"NEPSBENCH_SLURM_STATE": str(state)} | variables
+    done = subprocess.run(
+        [SCRIPTS / name], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def slurm_state() -> Iterator[Path]:
+    """The state folder of a developer cluster that runs as long as the tests."""
+    if reason := lacking():
+        if os.environ.get("NEPSBENCH_REQUIRE_SLURM") == "1":
+            pytest.fail(f"NEPSBENCH_REQUIRE_SLURM is set, but SLURM cannot run: {reason}")
+        pytest.skip(reason)
+    state = Path(tempfile.mkdtemp(prefix="nb-slurm-"))
+    try:
+        call_script("slurm-up.sh", state, NEPSBENCH_SLURM_MIN_JOB_AGE=MIN_JOB_AGE)
+        yield state
+    finally:
+        call_script("slurm-down.sh", state)
+        shutil.rmtree(state)
+
+
+@pytest.fixture(scope="session")
+def slurm_file(slurm_state: Path) -> ClusterFile:
+    """The developer cluster's file, as the script wrote it."""
+    return load_cluster(slurm_state / "clusters" / "dev-slurm.yaml")
+
+
+@pytest.fixture(scope="session")
+def slurm(slurm_file: ClusterFile) -> Iterator[Cluster]:
+    """The developer cluster, reached through SSH."""
+    with open_cluster(slurm_file) as cluster:
+        yield cluster
+
+
+def wait_for(
+    cluster: Cluster, handle: Handle, *phases: Phase, seconds: float = 30, native: str = ""
+) -> JobState:
+    """Poll until the job is in one of ``phases`` (and the queue calls it ``native``)."""
+    deadline = time.monotonic() + seconds
+    while True:
+        snapshot = cluster.poll([handle])
+        assert snapshot.healthy, snapshot.problem
+        state = snapshot.states[handle.key]
+        if state.phase in phases and native in ("", state.native):
+            return state
+        assert time.monotonic() < deadline, f"still {state} after {seconds} s"
+        time.sleep(0.3)
+
+
+def make_job(cluster: Cluster, script: str, *, tasks: int = 1, folder: str = "") -> Job:
+    """Return a job of small tasks whose directory's name begins with ``folder``."""
+    key = f"t-{uuid4().hex[:8]}"
+    directory = cluster.path("campaigns", "tests", "jobs", folder + key)
+    resources = Resources(tasks=tasks, memory_mb=200, time_limit=60)
+    return Job(key, directory, ("bash", "-c", script), resources)
+
+
+@pytest.fixture(scope="session")
+def slow_jobs(slurm: Cluster) -> dict[str, tuple[Job, Handle]]:
+    """Jobs that take a minute, begun early, looked at last: (job, handle) by name."""
+    jobs = {name: make_job(slurm, script) for name, script in SLOW.items()}
+    return {name: (job, slurm.submit(job)) for name, job in jobs.items()}
+
+
+@pytest.fixture(scope="session", name="make_job")
+def _make_job():
+    return make_job
+
+
+@pytest.fixture(scope="session", name="wait_for")
+def _wait_for():
+    return wait_for
+
+
+@pytest.fixture(scope="session", name="call_script")
+def _call_script():
+    return call_script
