@@ -148,7 +148,7 @@ class Warehouse:
         with self._writing() as commit:
             ledger = streams.reserve(commit.streams, profile, ranges, profile_hash=profile_hash)
             if ledger != commit.streams:
-                write_commit(self.home, commit.following(streams=ledger))
+                self._publish(commit.following(streams=ledger))
 
     def set_mlflow_runs(self, profile: str, runs: Mapping[tuple[int, int], str]) -> None:
         """Note the MLflow run of each trial of ``profile``; keys are (taskid, model_idx)."""
@@ -198,8 +198,8 @@ class Warehouse:
 
     def rebuild(self) -> None:
         """Write the DuckDB file again from the Parquet files."""
-        with self._writing(refresh=False) as commit:
-            views.rebuild(self.home, commit)
+        with self._writing() as commit, views.database(self.home, commit) as publish:
+            publish()
 
     def verify(self) -> None:
         """Prove that every file of the warehouse holds what was written.
@@ -218,8 +218,8 @@ class Warehouse:
                 )
 
     @contextmanager
-    def _writing(self, *, refresh: bool = True) -> Iterator[Commit]:
-        """Be the one writer; afterwards the DuckDB file shows the newest commit."""
+    def _writing(self) -> Iterator[Commit]:
+        """Be the one writer, from the newest commit on; a failure leaves no files."""
         with storage_errors(self.home), writer_lock(self.home, wait=self.wait):
             commit = newest_commit(self.home)
             sweep(self.home, commit)
@@ -229,9 +229,12 @@ class Warehouse:
             except BaseException:
                 sweep(self.home, newest_commit(self.home))
                 raise
-            newest = newest_commit(self.home)
-            if refresh and not views.is_current(self.home, newest):
-                views.rebuild(self.home, newest)
+
+    def _publish(self, commit: Commit) -> None:
+        """Make ``commit`` the state. All that needs space comes before the renames."""
+        with views.database(self.home, commit) as publish:
+            write_commit(self.home, commit)
+            publish()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -274,7 +277,7 @@ class Warehouse:
                         sha256=written.sha256,
                     )
                 )
-        write_commit(self.home, commit.following(files=tuple(files)))
+        self._publish(commit.following(files=tuple(files)))
 
     def _write(self, connection: duckdb.DuckDBPyConnection, source: str, target: Path) -> _Written:
         """Write the rows of ``source`` to a Parquet file and bring it to the disk."""

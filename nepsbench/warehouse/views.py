@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -13,7 +15,7 @@ import pyarrow as pa
 
 from nepsbench.schema import METRICS
 from nepsbench.warehouse.commits import TABLES, Commit, StreamEntry
-from nepsbench.warehouse.disk import storage_errors, sync
+from nepsbench.warehouse.disk import sync
 from nepsbench.warehouse.tables import epoch_schema, trial_schema
 
 DATABASE = "nepsbench.duckdb"
@@ -51,18 +53,25 @@ def define_views(connection: duckdb.DuckDBPyConnection, *, home: Path, commit: C
     connection.execute(query_text("curves"))
 
 
-def rebuild(home: Path, commit: Commit) -> None:
-    """Write the DuckDB file of ``commit``, in one rename. The caller holds the writer lock."""
+@contextmanager
+def database(home: Path, commit: Commit) -> Iterator[Callable[[], None]]:
+    """Build the DuckDB file of ``commit`` aside; yields the call that puts it in place.
+
+    The caller holds the writer lock.
+    """
     temporary = home / f".{DATABASE}.{os.getpid()}"
-    with storage_errors(home):
-        try:
-            with duckdb.connect(str(temporary)) as connection:
-                define_views(connection, home=home, commit=commit)
-            sync(temporary)
+    try:
+        with duckdb.connect(str(temporary)) as connection:
+            define_views(connection, home=home, commit=commit)
+        sync(temporary)
+
+        def publish() -> None:
             temporary.rename(home / DATABASE)
             sync(home)
-        finally:
-            temporary.unlink(missing_ok=True)
+
+        yield publish
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def is_current(home: Path, commit: Commit) -> bool:

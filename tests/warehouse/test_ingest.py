@@ -77,7 +77,7 @@ def test_a_metric_that_became_missing_is_a_conflict(warehouse: Warehouse) -> Non
     trials, epochs = results(1, 2)
     warehouse.ingest(BENCHMARK, trials, epochs)
 
-    with pytest.raises(ConflictError, match="test_loss is 1[.]125 in the warehouse and None"):
+    with pytest.raises(ConflictError, match=r"test_loss is 1\.125 in the warehouse and None"):
         warehouse.ingest(BENCHMARK, trials, replaced(epochs, "test_loss", 0, None))
 
 

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from warehouse_results import BENCHMARK, results
+
+from nepsbench.errors import InvalidResultError
+from nepsbench.warehouse import Warehouse
+from nepsbench.warehouse.checking import CheckReport, check_texts, run_checks
+from nepsbench.warehouse.tables import sound_epochs, sound_trials
+
+
+def checked(trials_sql: str = "FROM t", epochs_sql: str = "FROM e") -> CheckReport:
+    """Return what the checks find in tables that SQL has spoiled."""
+    trials, epochs = results(3, 3)
+    with duckdb.connect() as connection:
+        connection.register("t", sound_trials(BENCHMARK, trials))
+        connection.register("e", sound_epochs(BENCHMARK, epochs))
+        connection.execute(f"CREATE TABLE trials AS {trials_sql}")
+        connection.execute(f"CREATE TABLE epochs AS {epochs_sql}")
+        return run_checks(connection, benchmark=None, profile=None)
+
+
+SPOILED: dict[str, dict[str, Any]] = {
+    "missing_epochs": {"epochs_sql": "FROM e WHERE NOT (model_idx = 2 AND epoch = 2)"},
+    "epochs_beyond_trial": {
+        "trials_sql": "SELECT * REPLACE (2 AS epochs, 2 AS target_epochs) FROM t"
+    },
+    "orphan_epochs": {"trials_sql": "FROM t WHERE model_idx = 1"},
+    "duplicate_trials": {"trials_sql": "FROM t UNION ALL FROM t LIMIT 4"},
+    "duplicate_epochs": {"epochs_sql": "FROM e UNION ALL FROM e LIMIT 10"},
+    "accuracy_range": {"epochs_sql": "SELECT * REPLACE (100.5 AS test_acc) FROM e"},
+    "negative_values": {"epochs_sql": "SELECT * REPLACE (-0.1 AS valid_loss) FROM e"},
+    "runtime_decreasing": {"epochs_sql": "SELECT * REPLACE (10 - epoch AS runtime) FROM e"},
+    "size_missing": {"trials_sql": "SELECT * REPLACE (NULL::DOUBLE AS flops) FROM t"},
+    "impossible_trial": {"trials_sql": "SELECT * REPLACE (9 AS target_epochs) FROM t"},
+    "unknown_status": {"trials_sql": "SELECT * REPLACE ('done' AS status) FROM t"},
+    "not_finished": {"trials_sql": "SELECT * REPLACE ('timeout' AS status) FROM t"},
+    "reason_missing": {"trials_sql": "SELECT * REPLACE ('diverged' AS status) FROM t"},
+    "metrics_missing": {"epochs_sql": "SELECT * REPLACE (NULL::DOUBLE AS test_acc) FROM e"},
+}
+
+
+def test_sound_results_pass_every_check() -> None:
+    assert checked().findings == ()
+
+
+def test_every_check_has_a_test() -> None:
+    assert set(SPOILED) == set(check_texts())
+
+
+@pytest.mark.parametrize("name", SPOILED)
+def test_a_check_finds_what_it_is_for(name: str) -> None:
+    report = checked(**SPOILED[name])
+
+    [finding] = [finding for finding in report.findings if finding.check == name]
+    assert finding.rows >= 1
+    assert finding.examples[0].startswith("p taskid ")
+    if finding.severity == "error":
+        with pytest.raises(InvalidResultError, match="nepsbench warehouse check"):
+            report.require_clean()
+
+
+def test_warnings_alone_let_a_release_pass() -> None:
+    report = checked("SELECT * REPLACE ('timeout' AS status) FROM t")
+
+    assert [finding.check for finding in report.warnings] == ["not_finished"]
+    report.require_clean()
+
+
+def test_an_absent_metric_is_not_taken_for_a_bad_one() -> None:
+    nothing = "SELECT * REPLACE (NULL::DOUBLE AS memory_swap, NULL::DOUBLE AS latency) FROM e"
+
+    assert checked(epochs_sql=nothing).findings == ()
+
+
+def test_checks_can_look_at_one_profile(warehouse: Warehouse) -> None:
+    warehouse.ingest(BENCHMARK, *results(1, 1))
+    bad: tuple[pa.Table, pa.Table] = results(2, 1, profile="q", status="timeout")
+    warehouse.ingest(BENCHMARK, *bad)
+
+    assert warehouse.check(profile="p").findings == ()
+    assert [finding.rows for finding in warehouse.check(profile="q").findings] == [2]
+    assert [finding.rows for finding in warehouse.check(BENCHMARK).findings] == [2]
+    assert warehouse.check("other").findings == ()
