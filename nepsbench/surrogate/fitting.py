@@ -94,7 +94,7 @@ def training_data(trials: pa.Table, epochs: pa.Table, space: Space) -> TrainingD
     """Collect the known values of every metric that a surrogate can learn.
 
     Raises:
-        NepsbenchError: If no trial is complete or diverged.
+        NepsbenchError: If no trial is complete or diverged, or none has a value.
     """
     tables = match_tables(trials, epochs, space)
     statuses = tables.trials.column("status").to_pylist()
@@ -112,6 +112,8 @@ def training_data(trials: pa.Table, epochs: pa.Table, space: Space) -> TrainingD
         known = np.isfinite(value) & ended[trial]
         if known.any():
             metrics[metric.name] = MetricRows(trial[known], epoch[known], value[known])
+    if not metrics:
+        raise NepsbenchError("the trials left no metric that a surrogate can learn")
     config_ids = tuple(tables.trials.column("config_id").to_pylist())
     return TrainingData(space, tables.codes(space), config_ids, metrics)
 

@@ -147,6 +147,15 @@ def test_a_table_without_ended_trials_is_refused() -> None:
         fit(trials_table([]), epochs_table([]), space="nepsbench101")
 
 
+def test_trials_without_any_value_are_refused() -> None:
+    trials, epochs = plain_tables(3)
+    for name in ("params", "flops"):
+        nothing = pa.nulls(3, pa.float64())
+        trials = trials.set_column(trials.column_names.index(name), name, nothing)
+    with pytest.raises(NepsbenchError, match="left no metric"):
+        fit(trials, epochs.slice(0, 0), space="nepsbench101")
+
+
 def test_the_card_scores_configurations_that_were_not_seen(
     tables: tuple[pa.Table, pa.Table],
 ) -> None:
