@@ -127,7 +127,7 @@ def checked_epoch(epoch: int, last: int) -> int:
     Raises:
         NotInTableError: If it is anything else.
     """
-    if isinstance(epoch, bool) or epoch != int(epoch) or not 1 <= epoch <= last:
+    if not hasattr(epoch, "__index__") or not 1 <= epoch <= last:
         raise NotInTableError(f"epoch {epoch!r} is not there; give a whole number from 1 to {last}")
     return int(epoch)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nepsbench.client.benchmark import Answer, Benchmark
+from nepsbench.client.benchmark import Answer, Benchmark, checked_epoch
 from nepsbench.errors import NotInTableError
 from nepsbench.release.lookup import LOOKUP, STATUSES, open_lookup
 from nepsbench.release.manifest import Manifest
@@ -62,6 +62,8 @@ class TableBenchmark(Benchmark):
         trials = self._trials(configuration, seed)
         if epoch is None:
             epoch = max(self._last_epoch(trial) for trial in trials)
+        elif not hasattr(epoch, "__index__"):
+            checked_epoch(epoch, self.max_epoch)
         found = [(trial, row) for trial in trials if (row := self._find(trial, epoch)) >= 0]
         if not found:
             raise self._not_recorded(trials, epoch)

@@ -87,6 +87,16 @@ def test_an_epoch_that_is_not_recorded_is_refused_with_those_that_are(
             table(drawn[PLAIN], epoch)
 
 
+@pytest.mark.parametrize("kind", ["table", "surrogate"])
+def test_an_epoch_that_is_no_whole_number_is_refused(
+    home: Path, drawn: list[Configuration], kind: str
+) -> None:
+    bench = nepsbench.load(NAME, home=home, kind=kind)
+    for epoch in (2.0, "2", [2]):
+        with pytest.raises(NotInTableError, match="give a whole number from 1 to 4"):
+            bench(drawn[PLAIN], epoch)
+
+
 def test_a_missing_value_is_absent_and_never_nan(
     table: TableBenchmark, drawn: list[Configuration]
 ) -> None:
