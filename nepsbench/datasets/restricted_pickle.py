@@ -10,10 +10,17 @@ import numpy as np
 
 from nepsbench.errors import DatasetError
 
+
+def _encode(text: str, _encoding: str) -> bytes:
+    """Stand in for ``_codecs.encode``, by which Python 3 writes bytes for Python 2."""
+    return text.encode("latin1")
+
+
 _RECONSTRUCT = np.empty(0).__reduce__()[0]
 _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
+    ("_codecs", "encode"): _encode,
     ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
     ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
 }

@@ -1,0 +1,233 @@
+"""What a worker writes, and what it does when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+import pytest
+import torch
+from training_jobs import journal_records, left, trial
+from typer.testing import CliRunner
+
+from nepsbench.cli.main import app
+from nepsbench.errors import CorruptedFileError, DatasetError, SpecError, StorageError
+from nepsbench.schema import EPOCH_METRICS, TRIAL_COLUMNS
+from nepsbench.training import checkpoint
+from nepsbench.training import trial as trial_module
+from nepsbench.training.recipe import Recipe
+from nepsbench.training.worker import run_worker
+
+
+def test_the_journal_has_every_metric_and_the_provenance(make_job, tmp_path):
+    job = make_job("j", [trial(1)], target_epochs=2)
+    summary = run_worker(job, 0)
+    *epochs, record = journal_records(job)
+    assert [r["epoch"] for r in epochs] == [1, 2]
+    assert all(set(r["metrics"]) == {m.name for m in EPOCH_METRICS} for r in epochs)
+    assert record["status"] == "complete"
+    assert record["reason"] is None
+    assert record["params"] == pytest.approx(4822e-6)
+    known_elsewhere = {"profile", "config_id", "seed", "space", "space_version", "dataset"}
+    columns = {c.name for c in TRIAL_COLUMNS} - known_elsewhere - {"mlflow_run_id"}
+    assert set(record) - {"kind"} == columns
+    assert record["started"] < record["ended"]
+    assert summary.counts == json.loads((job / "results" / "worker-0.done").read_text())
+    assert (tmp_path / "c" / "checkpoints" / "0" / "1.pt").is_file()
+
+
+def test_running_a_finished_job_again_changes_nothing(make_job):
+    job = make_job("j", [trial(1), trial(2)], target_epochs=1)
+    run_worker(job, 0)
+    journal = job / "results" / "worker-0.journal"
+    before = journal.read_bytes()
+    assert run_worker(job, 0).counts["complete"] == 2
+    assert journal.read_bytes() == before
+
+
+def test_a_trial_that_reached_the_target_elsewhere_is_told_by_this_journal_too(make_job):
+    run_worker(make_job("first", [trial(1)], target_epochs=2), 0)
+    again = make_job("second", [trial(1)], target_epochs=2)
+    run_worker(again, 0)
+    (record,) = journal_records(again)
+    assert (record["kind"], record["status"], record["epochs"]) == ("trial", "complete", 2)
+
+
+def test_runtime_and_start_continue_over_waves(make_job):
+    pilot = make_job("pilot", [trial(1)], target_epochs=1)
+    wave = make_job("wave", [trial(1)], target_epochs=2)
+    run_worker(pilot, 0)
+    run_worker(wave, 0)
+    first, second = journal_records(pilot)[0]["metrics"], journal_records(wave)[0]["metrics"]
+    assert second["runtime"] > first["runtime"] + second["train_duration"]
+    assert left(pilot)[1]["started"] == left(wave)[1]["started"]
+
+
+def test_a_diverging_trial_ends_with_its_reason_and_the_next_goes_on(make_job, monkeypatch):
+    true_rate = Recipe.learning_rate
+
+    def rate(self, base, epoch):
+        return 1e38 if base == 1.0 and epoch == 2 else true_rate(self, base, epoch)
+
+    monkeypatch.setattr(Recipe, "learning_rate", rate)
+    job = make_job("j", [trial(1, LearningRate=1.0, Op1=2), trial(2)], target_epochs=3)
+    assert run_worker(job, 0).counts == {
+        "complete": 1, "diverged": 1, "failed": 0, "timeout": 0, "oom": 0, "pending": 0,
+    }  # fmt: skip
+    record = left(job)[1]
+    assert (record["status"], record["epochs"]) == ("diverged", 1)
+    assert record["reason"].startswith("epoch 2: train loss is ")
+    assert "NaN" not in (job / "results" / "worker-0.journal").read_text()
+
+
+def test_a_failing_trial_does_not_stop_its_worker(make_job):
+    job = make_job("j", [trial(1, W=5), trial(2)], target_epochs=1)
+    assert run_worker(job, 0).counts["complete"] == 1
+    assert left(job)[1]["status"] == "failed"
+    assert left(job)[1]["reason"] == "W=5 is not a choice; choose one of 4, 8, 16"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError("large"), RuntimeError("DefaultCPUAllocator: not enough memory: you tried")],
+)
+def test_running_out_of_memory_is_told_apart(make_job, monkeypatch, error):
+    def fail(*_arguments, **_options):
+        raise error
+
+    monkeypatch.setattr(trial_module, "initial_state", fail)
+    job = make_job("j", [trial(1)])
+    run_worker(job, 0)
+    assert left(job)[1]["status"] == "oom"
+
+
+def test_an_unexpected_error_becomes_a_reason_of_one_line(make_job, monkeypatch):
+    def fail(*_arguments, **_options):
+        raise ValueError("first line\nsecond line")
+
+    monkeypatch.setattr(trial_module, "initial_state", fail)
+    job = make_job("j", [trial(1)])
+    run_worker(job, 0)
+    assert left(job)[1]["reason"] == "ValueError: first line"
+
+
+def test_the_time_limit_ends_the_trial_as_timeout_and_the_next_uses_what_is_left(make_job):
+    job = make_job("j", [trial(1, N=5), trial(2)], target_epochs=200, time_limit=2)
+    start = time.monotonic()
+    summary = run_worker(job, 0)
+    assert time.monotonic() - start < 2
+    assert summary.remaining == 2
+    record = left(job)[1]
+    assert record["status"] == "timeout"
+    assert "time limit of 2 s" in record["reason"]
+    assert record["epochs"] >= 1
+
+
+def test_a_job_that_slurm_started_long_ago_has_no_time_left(make_job, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_START_TIME", str(int(time.time()) - 100))
+    job = make_job("j", [trial(1)], time_limit=60)
+    assert run_worker(job, 0).counts["pending"] == 1
+    assert journal_records(job) == []
+
+
+def test_a_damaged_checkpoint_fails_its_trial_and_names_the_remedy(make_job, tmp_path):
+    run_worker(make_job("pilot", [trial(1)], target_epochs=1), 0)
+    path = tmp_path / "c" / "checkpoints" / "0" / "1.pt"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    wave = make_job("wave", [trial(1)], target_epochs=2)
+    run_worker(wave, 0)
+    assert left(wave)[1]["status"] == "failed"
+    assert f"{path}: damaged checkpoint" in left(wave)[1]["reason"]
+    path.unlink()
+    run_worker(wave, 0)
+    assert left(wave)[1]["status"] == "complete"
+
+
+@pytest.mark.parametrize("cut", [1, 40, 10**9])
+def test_a_torn_checkpoint_is_noticed(make_job, tmp_path, cut):
+    run_worker(make_job("pilot", [trial(1)], target_epochs=1), 0)
+    path = tmp_path / "c" / "checkpoints" / "0" / "1.pt"
+    path.write_bytes(path.read_bytes()[:-cut])
+    wave = make_job("wave", [trial(1)], target_epochs=2)
+    run_worker(wave, 0)
+    assert "damaged checkpoint" in left(wave)[1]["reason"]
+
+
+def test_the_checkpoint_of_another_trial_is_refused(make_job):
+    run_worker(make_job("pilot", [trial(1, seed=1)], target_epochs=1), 0)
+    wave = make_job("wave", [trial(1, seed=2)], target_epochs=2)
+    run_worker(wave, 0)
+    assert "checkpoint of seed 1, expected 2" in left(wave)[1]["reason"]
+
+
+def test_a_full_disk_stops_the_worker_and_keeps_the_last_checkpoint(
+    make_job, monkeypatch, tmp_path
+):
+    run_worker(make_job("pilot", [trial(1)], target_epochs=1), 0)
+    path = tmp_path / "c" / "checkpoints" / "0" / "1.pt"
+    before = path.read_bytes()
+
+    def full(*_arguments, **_options):
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(checkpoint, "sha256", full)
+    monkeypatch.setattr(trial_module, "load_checkpoint", lambda *_: None)
+    with pytest.raises(StorageError, match="the disk is full"):
+        run_worker(make_job("wave", [trial(1), trial(2)], target_epochs=2), 0)
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == ["1.pt"]
+
+
+def test_checkpoints_load_without_running_pickled_code(make_job, tmp_path):
+    run_worker(make_job("j", [trial(1)], target_epochs=1), 0)
+    content = torch.load(tmp_path / "c" / "checkpoints" / "0" / "1.pt", weights_only=True)
+    assert content["epoch"] == 1
+    assert content["identity"]["seed"] == 1
+
+
+def test_a_missing_dataset_stops_the_worker_with_one_line(make_job, tmp_path):
+    job = make_job("j", [trial(1)], datasets_directory=str(tmp_path))
+    with pytest.raises(DatasetError, match="run the initialize stage"):
+        run_worker(job, 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"target_epochs": 0}, r"job\.json: target_epochs: .*greater than 0"),
+        ({"colour": "red"}, r"job\.json: colour: .*plan the job again"),
+        ({"recipe": "other"}, "unknown recipe 'other'; there are: nepsbench101"),
+    ],
+)
+def test_a_job_that_cannot_be_done_is_refused(make_job, changes, message):
+    with pytest.raises(SpecError, match=message):
+        run_worker(make_job("j", [trial(1)], **changes), 0)
+
+
+def test_a_worker_that_the_job_does_not_have_is_refused(make_job, tmp_path):
+    with pytest.raises(SpecError, match="has no worker 1"):
+        run_worker(make_job("j", [trial(1)]), 1)
+    with pytest.raises(SpecError, match="no such file; give the folder of a planned job"):
+        run_worker(tmp_path, 0)
+
+
+def test_a_damaged_portfolio_is_refused(make_job):
+    job = make_job("j", [trial(1)])
+    (job / "portfolios.jsonl").write_text('{"worker": 0, "tri')
+    with pytest.raises(CorruptedFileError, match="line 1 is no JSON"):
+        run_worker(job, 0)
+
+
+def test_the_command_tells_by_its_exit_code_whether_trials_remain(make_job):
+    done = CliRunner().invoke(
+        app, ["worker", "run", "--job", str(make_job("a", [trial(1)], target_epochs=1))]
+    )
+    assert (done.exit_code, "complete=1" in done.output) == (0, True)
+    job = make_job("b", [trial(2)], target_epochs=200, time_limit=1)
+    left_over = CliRunner().invoke(
+        app, ["worker", "run", "--job", str(job)], env={"NEPSBENCH_WORKER": "0"}
+    )
+    assert left_over.exit_code == 3
