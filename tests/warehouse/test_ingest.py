@@ -228,7 +228,7 @@ def test_failed_trials_count_as_ended_unless_they_are_tried_again(warehouse: War
     assert (tried["status"].to_pylist(), ended["status"].to_pylist()) == (["oom"], ["diverged"])
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(waves=st.lists(st.tuples(st.integers(1, 3), st.integers(0, 4)), min_size=1, max_size=3))
 def test_any_order_of_collections_ends_in_the_same_tables(
     tmp_path_factory: pytest.TempPathFactory, waves: list[tuple[int, int]]
