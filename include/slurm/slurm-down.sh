@@ -27,10 +27,10 @@ end_daemon() {
   pid=$(pid_of "$1") || return 0
   kill "$pid"
   for _ in {1..40}; do
-    [ -d "/proc/$pid" ] || break
+    runs "$pid" || break
     sleep 0.25
   done
-  if [ -d "/proc/$pid" ]; then kill -KILL "$pid" 2>/dev/null || true; fi
+  if runs "$pid"; then kill -KILL "$pid" 2>/dev/null || true; fi
   rm -f "$STATE/run/$1.pid"
 }
 

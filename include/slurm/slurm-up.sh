@@ -123,7 +123,9 @@ write_files() {
   fill slurm.conf.in "$STATE/slurm.conf"
   fill sshd_config.in "$STATE/ssh/sshd_config"
   fill dev-slurm.yaml.in "$STATE/clusters/dev-slurm.yaml"
-  echo "[$SSH_HOST]:$SSH_PORT $HOST_KEY" >"$STATE/ssh/known_hosts"
+  local name="[$SSH_HOST]:$SSH_PORT"
+  [ "$SSH_PORT" != 22 ] || name=$SSH_HOST
+  echo "$name $HOST_KEY" >"$STATE/ssh/known_hosts"
   (umask 077 && fill env.sh.in "$STATE/env.sh")
 }
 

@@ -108,6 +108,20 @@ def test_a_killed_job_is_lost_after_patience_and_its_workers_stop(
     assert group_is_gone(handle)
 
 
+def test_a_new_attempt_waits_for_the_strays_of_a_killed_one(cluster, make_job, wait_for) -> None:
+    slow_end = "trap 'sleep 1; echo end >> log; exit' TERM; while :; do sleep 0.1; done"
+    again = "[ ! -e log ] || { echo again >> log; exit; }"
+    job = make_job("strays", f"{again}; echo begin >> log; {slow_end}")
+    first = cluster.submit(job)
+    log = Path(job.directory, "log")
+    while not log.exists():
+        time.sleep(0.05)
+    os.kill(pid_of(first), signal.SIGKILL)
+    wait_for(first, Phase.MISSING)
+    wait_for(cluster.submit(job), Phase.SUCCEEDED)
+    assert log.read_text().split() == ["begin", "end", "again"]
+
+
 def test_at_the_time_limit_workers_are_warned_then_ended(cluster, make_job, wait_for) -> None:
     warned = make_job("warned", "trap 'exit 0' USR1; sleep 60 & wait", time_limit=2)
     handle = cluster.submit(warned)
