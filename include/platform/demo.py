@@ -26,8 +26,8 @@ from nepsbench.campaign.form import Campaign, parse_campaign
 
 DAG = "regenerate_benchmark"
 FORM = ROOT / "include/profiles/demo.json"
-#: Seconds between two looks at the run.
-POLL = 2.0
+#: Seconds between two looks at the run; each costs the trainings a moment of CPU.
+POLL = 3.0
 
 
 def run_demo(settings: Settings, *, cluster: str, console: Console) -> None:
@@ -52,7 +52,7 @@ def run_demo(settings: Settings, *, cluster: str, console: Console) -> None:
         raise
     console.rule()
     print_result(platform, campaign, console=console)
-    console.print(answer, markup=False, highlight=False)
+    console.print(answer, markup=False, highlight=False, soft_wrap=True)
     console.print(f"total time   {time.monotonic() - begun:.0f} s")
 
 
@@ -160,10 +160,10 @@ def _training(platform: Platform, campaign: Campaign) -> str:
     )
     if done.returncode != 0:
         return ""
-    count = json.loads(done.stdout)
+    found = json.loads(done.stdout)
     return (
-        f"wave to {count['target_epochs']} epochs: {count['trials_done']} of "
-        f"{count['trials']} trials, {count['epochs_done']} epochs trained"
+        f"wave to {found['wave']} epochs: {found['left']} of {found['planned']} trials done, "
+        f"{found['epochs']} epochs trained"
     )
 
 

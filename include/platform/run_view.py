@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -24,6 +25,8 @@ MARKS = {
     "up_for_retry": "[red]to be retried[/]",
     "skipped": "[dim]not needed[/]",
 }
+#: Seconds between two lines of progress away from a terminal.
+QUIET = 15.0
 FINAL = ("success", "failed", "skipped", "upstream_failed", "removed")
 
 
@@ -36,6 +39,7 @@ class RunView:
         self._begun = time.monotonic()
         self._seen: dict[str, str] = {}
         self._said = ""
+        self._said_at = -math.inf
 
     def __enter__(self) -> RunView:
         if self._live:
@@ -79,8 +83,9 @@ class RunView:
             if state != before and state in MARKS and state != "skipped":
                 took = f" in {_seconds(task.duration)}" if state in FINAL else ""
                 self._console.print(f"{elapsed}  {task.label}: {MARKS[state]}{took}")
-        if progress and progress != self._said:
-            self._said = progress
+        due = time.monotonic() - self._said_at >= QUIET
+        if progress and progress != self._said and due:
+            self._said, self._said_at = progress, time.monotonic()
             self._console.print(f"{elapsed}  {progress}")
 
 
