@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 from nepsbench.errors import StorageError
@@ -34,9 +35,9 @@ def replacing(path: Path) -> Iterator[Path]:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            _sync(temporary)
+            sync(temporary)
             temporary.replace(path)
-            _sync(path.parent)
+            sync(path.parent)
         finally:
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
@@ -49,12 +50,17 @@ def storage_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageError(
-                f"{path}: the disk is full; nothing was changed; free space and run it again"
-            ) from error
+            raise disk_full(path) from error
         if error.errno in _REFUSALS:
             raise StorageError(f"{path}: cannot be written: {error.strerror}") from error
         raise
+
+
+def disk_full(path: Path) -> StorageError:
+    """Return the error of a disk that was full when ``path`` was written."""
+    return StorageError(
+        f"{path}: the disk is full; nothing was changed; free space and run it again"
+    )
 
 
 def write_text(path: Path, text: str) -> None:
@@ -67,9 +73,19 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Bring a file or folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file's content, in hex digits."""
+    digest = sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

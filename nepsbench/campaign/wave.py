@@ -8,7 +8,7 @@ are still (or again) to be trained.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -153,6 +153,9 @@ def wave_jobs(campaign: Campaign, wave: PlannedWave, cluster: Cluster) -> list[J
         resources = Resources(
             **{name: job[name] for name in Resources.__dataclass_fields__ if name in job}
         )
+        if cluster.file.kind == "local":
+            # A short limit helps a job through a queue; here it could only stop it.
+            resources = replace(resources, time_limit=cluster.file.limits.max_time)
         task = {
             "campaign": campaign.name,
             "benchmark": campaign.benchmark,

@@ -25,7 +25,7 @@ def build(
     Example: nepsbench release build --benchmark nepsbench101-digits --version 1.0.0
     """
     from nepsbench.campaign.publish import benchmark_tables
-    from nepsbench.client.locate import data_home
+    from nepsbench.home import data_home
     from nepsbench.release import build_release, info_of
     from nepsbench.spaces import get_space
     from nepsbench.surrogate import FittedSurrogate, evaluate, fit
@@ -76,7 +76,8 @@ def list_all(home: Path | None = _HOME) -> None:
 
     Example: nepsbench release list --home warehouse
     """
-    from nepsbench.client.locate import data_home, list_releases
+    from nepsbench.client.locate import list_releases
+    from nepsbench.home import data_home
 
     for name, versions in list_releases(data_home(home)).items():
         typer.echo(f"{name}  {' '.join(versions)}")

@@ -32,7 +32,7 @@ def fit_surrogate(
     from dataclasses import replace
 
     from nepsbench.campaign.publish import benchmark_tables
-    from nepsbench.client.locate import data_home
+    from nepsbench.home import data_home
     from nepsbench.release import info_of
     from nepsbench.surrogate import evaluate, fit
 

@@ -6,15 +6,9 @@ import os
 from pathlib import Path
 
 from nepsbench.errors import NepsbenchError
+from nepsbench.home import data_home
 from nepsbench.release.manifest import MANIFEST
 from nepsbench.release.versions import is_version, newest, precedence
-
-DEFAULT_HOME = "warehouse"
-
-
-def data_home(home: str | Path | None = None) -> Path:
-    """Return the data home: ``home``, else the environment's ``NEPSBENCH_HOME``, else warehouse."""
-    return Path(home or os.environ.get("NEPSBENCH_HOME") or DEFAULT_HOME)
 
 
 def list_releases(home: Path) -> dict[str, list[str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from uuid import uuid4
 
@@ -11,6 +10,7 @@ from nepsbench.cluster import frame
 from nepsbench.cluster.interface import Transport
 from nepsbench.cluster.shell import fill, quote, words
 from nepsbench.errors import ClusterError
+from nepsbench.files import sha256_of
 
 #: Names in one script: what a script may hold without growing past what a login node likes.
 _BATCH = 500
@@ -30,7 +30,7 @@ def put_files(transport: Transport, pairs: Sequence[tuple[Path, str]]) -> None:
         for source, target in batch:
             temporary = f"{target}.{uuid4().hex[:8]}.part"
             transport.put(source, temporary)
-            lines.append(words(["settle", _digest(source), temporary, target]))
+            lines.append(words(["settle", sha256_of(source), temporary, target]))
         _run(transport, fill("settle", calls="\n".join(lines)), timeout=600)
 
 
@@ -79,17 +79,9 @@ def _check_arrivals(transport: Transport, directory: str, arrivals: dict[str, Pa
     )
     answers = _run(transport, "set -o pipefail\n" + "\n".join(calls), timeout=600).splitlines()
     for (name, path), answer in zip(arrivals.items(), answers, strict=True):
-        if answer.partition(" ")[0] != _digest(path):
+        if answer.partition(" ")[0] != sha256_of(path):
             path.unlink()
             raise ClusterError(f"{directory}/{name} did not arrive as it is there; fetch again")
-
-
-def _digest(path: Path) -> str:
-    digest = sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _run(transport: Transport, script: str, *, timeout: float = 60.0) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from nepsbench.errors import DatasetError
+from nepsbench.files import sha256_of
 
 RECORD_FILE = "dataset.json"
 
@@ -66,13 +66,10 @@ def verify_files(folder: Path, record: DatasetRecord) -> None:
     """
     for name, expected in record.files.items():
         try:
-            with (folder / name).open("rb") as file:
-                digest = sha256()
-                while chunk := file.read(1 << 20):
-                    digest.update(chunk)
+            found = sha256_of(folder / name)
         except OSError:
             raise DatasetError(f"{folder / name}: missing; prepare the dataset again") from None
-        if digest.hexdigest() != expected:
+        if found != expected:
             raise DatasetError(
                 f"{folder / name}: damaged (its checksum differs); prepare the dataset again"
             )

@@ -8,6 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from nepsbench.errors import CorruptedFileError
+from nepsbench.files import sha256_of
 from nepsbench.release.manifest import MANIFEST, FileRecord, Manifest, read_manifest
 
 
@@ -50,13 +51,7 @@ def verify_once(path: Path) -> Manifest:
 
 def file_record(path: Path) -> FileRecord:
     """Return size and SHA-256 of a file."""
-    digest = sha256()
-    size = 0
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-            size += len(block)
-    return FileRecord(digest.hexdigest(), size)
+    return FileRecord(sha256_of(path), path.stat().st_size)
 
 
 def files_below(directory: Path) -> list[str]:

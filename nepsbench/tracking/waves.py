@@ -55,7 +55,10 @@ def log_wave(
     curves = dict(_curves(epochs))
     with connected(tracking_uri) as client:
         place = experiment_id(client, experiment)
-        parent = _wave_run(client, place, campaign, wave_epochs)
+        began = min(
+            filter(None, (content.milliseconds(row["started"]) for row in rows)), default=None
+        )
+        parent = _wave_run(client, place, campaign, wave_epochs, began=began)
         found = find_runs(client, place, {content.KIND: "trial", content.PROFILE: campaign})
         known = {_key(run.data.tags): run for run in found}
         runs = {}
@@ -133,11 +136,14 @@ def _takes_part(row: Row, wave: int) -> bool:
     return bool(row["target_epochs"] >= wave or row["status"] not in FINAL_STATUSES)
 
 
-def _wave_run(client: MlflowClient, experiment: str, campaign: str, wave: int) -> Run:
+def _wave_run(
+    client: MlflowClient, experiment: str, campaign: str, wave: int, *, began: int | None
+) -> Run:
     tags = {content.KIND: "wave", content.PROFILE: campaign, "nepsbench.wave": str(wave)}
     for run in find_runs(client, experiment, tags):
         return run
-    return client.create_run(experiment, tags=tags, run_name=f"{campaign} to epoch {wave}")
+    name = f"{campaign} to epoch {wave}"
+    return client.create_run(experiment, start_time=began, tags=tags, run_name=name)
 
 
 def _log_summary(

@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from nepsbench.errors import CorruptedFileError
-from nepsbench.warehouse.disk import write_durably
+from nepsbench.files import write_text
 
 #: Older commits, and files that only they list, stay this long for readers that opened them.
 KEPT = timedelta(days=1)
@@ -105,7 +105,7 @@ def write_commit(home: Path, commit: Commit) -> None:
     """Make ``commit`` the state of the warehouse. The caller holds the writer lock."""
     body = commit.model_dump(mode="json")
     text = json.dumps({"sha256": _digest(body), "commit": body}, indent=1)
-    write_durably(_path(home, commit.number), text.encode() + b"\n")
+    write_text(_path(home, commit.number), text + "\n")
 
 
 def sweep(home: Path, newest: Commit) -> None:

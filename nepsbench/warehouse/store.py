@@ -19,6 +19,7 @@ from nepsbench.errors import (
     QueryError,
     SpecError,
 )
+from nepsbench.files import sha256_of, sync
 from nepsbench.sampling.ranges import StreamRange
 from nepsbench.warehouse import merge, streams, views
 from nepsbench.warehouse.checking import CheckReport, run_checks
@@ -30,7 +31,7 @@ from nepsbench.warehouse.commits import (
     sweep,
     write_commit,
 )
-from nepsbench.warehouse.disk import sha256_of, storage_errors, sync
+from nepsbench.warehouse.disk import storage_errors
 from nepsbench.warehouse.lock import writer_lock
 from nepsbench.warehouse.merge import IngestReport
 from nepsbench.warehouse.tables import TRIAL_NAMES, sound_epochs, sound_trials

@@ -13,9 +13,9 @@ from string import Template
 import duckdb
 import pyarrow as pa
 
+from nepsbench.files import sync
 from nepsbench.schema import METRICS
 from nepsbench.warehouse.commits import TABLES, Commit, StreamEntry
-from nepsbench.warehouse.disk import sync
 from nepsbench.warehouse.tables import epoch_schema, trial_schema
 
 DATABASE = "nepsbench.duckdb"

@@ -251,7 +251,7 @@ def test_a_full_disk_is_one_line_and_the_old_state_stays(small_disk: Path) -> No
     for free in (4096, 40_000, 120_000, 400_000):
         filler = small_disk / "filler"
         filler.write_bytes(bytes(shutil.disk_usage(small_disk).free - free))
-        with pytest.raises(StorageError, match="disk full; nothing was changed") as caught:
+        with pytest.raises(StorageError, match="the disk is full; nothing was changed") as caught:
             warehouse.ingest(BENCHMARK, *results(300, 8, profile="q"))
         filler.unlink()
         assert "\n" not in str(caught.value)
