@@ -30,7 +30,7 @@ FORM = ROOT / "include/profiles/demo.json"
 POLL = 3.0
 
 
-def run_demo(settings: Settings, *, cluster: str, console: Console) -> None:
+def run_demo(settings: Settings, *, cluster: str, console: Console, form: Path = FORM) -> None:
     """Start the services, run the demo's campaign on ``cluster``, and show what it made.
 
     Interrupted, it stops the run and all services.
@@ -40,7 +40,7 @@ def run_demo(settings: Settings, *, cluster: str, console: Console) -> None:
     """
     begun = time.monotonic()
     settings = demo_settings(settings, cluster)
-    conf = demo_form(cluster)
+    conf = demo_form(cluster, form)
     campaign = parse_campaign(conf)
     platform = None
     try:
@@ -65,9 +65,9 @@ def demo_settings(settings: Settings, cluster: str) -> Settings:
     return settings if cluster == "local" else replace(settings, home=settings.home / cluster)
 
 
-def demo_form(cluster: str) -> dict[str, Any]:
+def demo_form(cluster: str, form: Path = FORM) -> dict[str, Any]:
     """Return the form's values, as they would be sent from the UI."""
-    conf: dict[str, Any] = {**json.loads(FORM.read_text()), "cluster": cluster}
+    conf: dict[str, Any] = {**json.loads(form.read_text()), "cluster": cluster}
     if cluster != "local":
         conf["name"] = f"demo-{cluster}"
     return conf

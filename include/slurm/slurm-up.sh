@@ -7,7 +7,7 @@
 # to stop or a daemon ends (for containers). Needs root, no systemd. Variables, all optional:
 #   NEPSBENCH_SLURM_STATE                     folder of all state       .platform/slurm
 #   NEPSBENCH_SLURM_PYTHON                    interpreter for jobs      .venv/bin/python, else python3
-#   NEPSBENCH_SLURM_CPUS, _MEMORY             of the node, MB           4, three quarters of the machine's
+#   NEPSBENCH_SLURM_CPUS, _MEMORY             of the node, MB           as the machine, three quarters of the machine's
 #   NEPSBENCH_SLURM_MIN_JOB_AGE               seconds                   20
 #   NEPSBENCH_SLURM_MAX_ARRAY_SIZE, _MAX_JOB_COUNT                      1001, 1000
 #   NEPSBENCH_SLURM_SSH_HOST, _SSH_LISTEN, _SSH_PORT                    127.0.0.1, 127.0.0.1, a free port
@@ -83,7 +83,7 @@ choose_values() {
   USER=$(id -un)
   SSH_HOST=${NEPSBENCH_SLURM_SSH_HOST:-127.0.0.1}
   SSH_LISTEN=${NEPSBENCH_SLURM_SSH_LISTEN:-127.0.0.1}
-  CPUS=${NEPSBENCH_SLURM_CPUS:-4}
+  CPUS=${NEPSBENCH_SLURM_CPUS:-$(nproc)}
   MEMORY=${NEPSBENCH_SLURM_MEMORY:-$(awk '/^MemTotal/ {print int($2 / 1024 * 3 / 4)}' /proc/meminfo)}
   MIN_JOB_AGE=${NEPSBENCH_SLURM_MIN_JOB_AGE:-20}
   MAX_ARRAY_SIZE=${NEPSBENCH_SLURM_MAX_ARRAY_SIZE:-1001}

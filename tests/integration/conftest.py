@@ -63,7 +63,10 @@ def slurm_state() -> Iterator[Path]:
         pytest.skip(reason)
     state = Path(tempfile.mkdtemp(prefix="nb-slurm-"))
     try:
-        call_script("slurm-up.sh", state, NEPSBENCH_SLURM_MIN_JOB_AGE=MIN_JOB_AGE)
+        variables = {"MIN_JOB_AGE": MIN_JOB_AGE, "CPUS": "4"}
+        call_script(
+            "slurm-up.sh", state, **{f"NEPSBENCH_SLURM_{k}": v for k, v in variables.items()}
+        )
         yield state
     finally:
         call_script("slurm-down.sh", state)

@@ -24,7 +24,11 @@ from include.platform.errors import PlatformError
 from include.platform.health import Health
 from include.platform.settings import ROOT, Settings
 
-pytestmark = [pytest.mark.platform, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.platform,
+    pytest.mark.timeout(180),
+    pytest.mark.xdist_group("servers"),
+]
 
 DAG = """
 from airflow.sdk import dag, task

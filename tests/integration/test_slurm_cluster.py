@@ -15,7 +15,11 @@ from nepsbench.errors import ClusterError, VersionMismatchError
 from nepsbench.provenance import code_version
 
 # The slow jobs run beside these tests; test_slurm_time_limit.py looks at them.
-pytestmark = [pytest.mark.slurm, pytest.mark.usefixtures("slow_jobs")]
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.usefixtures("slow_jobs"),
+    pytest.mark.xdist_group("slurm"),
+]
 
 
 def test_a_job_runs_its_tasks_in_a_folder_with_an_odd_name(

@@ -8,7 +8,7 @@ import pytest
 
 from nepsbench.cluster import Job, Phase, Resources, load_cluster, open_cluster
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
 
 
 def processes_of(state: Path) -> list[str]:

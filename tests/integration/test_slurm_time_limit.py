@@ -6,7 +6,7 @@ import pytest
 
 from nepsbench.cluster import Cluster, Phase
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
 
 
 def test_workers_are_warned_before_the_time_limit_and_a_deaf_one_times_out(
