@@ -6,14 +6,14 @@ each trial to MLflow. May be triggered while a wave runs, to see what is there; 
 
 from __future__ import annotations
 
-from airflow.sdk import chain, dag
+from airflow.sdk import PartitionedAssetTimetable, chain, dag
 
 from nepsbench_airflow import assets, forms, stages
 from nepsbench_airflow.defaults import DEFAULT_ARGS, TAGS
 
 
 @dag(
-    schedule=[assets.WAVES],
+    schedule=PartitionedAssetTimetable(assets=assets.WAVES),
     catchup=False,
     params=forms.stage_form(wave=True),
     doc_md=__doc__,

@@ -6,14 +6,14 @@ seen, fits it on all, and registers it in MLflow.
 
 from __future__ import annotations
 
-from airflow.sdk import chain, dag
+from airflow.sdk import PartitionedAssetTimetable, chain, dag
 
 from nepsbench_airflow import assets, forms, stages
 from nepsbench_airflow.defaults import DEFAULT_ARGS, TAGS
 
 
 @dag(
-    schedule=[assets.TABLES],
+    schedule=PartitionedAssetTimetable(assets=assets.TABLES),
     catchup=False,
     params=forms.stage_form(),
     doc_md=__doc__,

@@ -6,14 +6,14 @@ same hash, prepares and checksums the dataset, and records the environment.
 
 from __future__ import annotations
 
-from airflow.sdk import chain, dag
+from airflow.sdk import PartitionedAssetTimetable, chain, dag
 
 from nepsbench_airflow import assets, forms, stages
 from nepsbench_airflow.defaults import DEFAULT_ARGS, TAGS
 
 
 @dag(
-    schedule=[assets.PROFILES],
+    schedule=PartitionedAssetTimetable(assets=assets.PROFILES),
     catchup=False,
     params=forms.stage_form(),
     doc_md=__doc__,

@@ -6,14 +6,14 @@ earlier waves measured, and runs the jobs. Each trial goes on from its checkpoin
 
 from __future__ import annotations
 
-from airflow.sdk import chain, dag
+from airflow.sdk import PartitionedAssetTimetable, chain, dag
 
 from nepsbench_airflow import assets, forms, stages
 from nepsbench_airflow.defaults import DEFAULT_ARGS, TAGS
 
 
 @dag(
-    schedule=[assets.CAMPAIGNS],
+    schedule=PartitionedAssetTimetable(assets=assets.CAMPAIGNS),
     catchup=False,
     params=forms.stage_form(wave=True),
     doc_md=__doc__,
@@ -21,7 +21,8 @@ from nepsbench_airflow.defaults import DEFAULT_ARGS, TAGS
     default_args=DEFAULT_ARGS,
 )
 def train_wave() -> None:
-    chain(*stages.train_wave(), stages.hand_on(assets.WAVES))
+    planned, train = stages.train_wave()
+    chain(planned, train, stages.hand_on(assets.WAVES, epochs=planned))
 
 
 train_wave()

@@ -1,4 +1,8 @@
-"""The assets that link one stage's DAG to the next: the way of the data."""
+"""The assets that link one stage's DAG to the next: the way of the data.
+
+Each has a partition for each campaign, so that two campaigns that reach a stage at the same time
+are two runs of the next.
+"""
 
 from __future__ import annotations
 

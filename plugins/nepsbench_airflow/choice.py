@@ -9,11 +9,10 @@ if TYPE_CHECKING:
     from nepsbench.campaign.form import Campaign
 
 
-def handed_on(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the stage before said, if it started this run; else nothing."""
-    events = context.get("triggering_asset_events") or {}
-    extras = [event.extra for asset in events for event in events[asset] if event.extra]
-    return dict(extras[-1]) if extras else {}
+def handed_on(context: Mapping[str, Any]) -> str | None:
+    """Return the campaign that the stage before handed on, if it started this run."""
+    key: str | None = context["dag_run"].partition_key
+    return key
 
 
 def chosen_campaign(context: Mapping[str, Any]) -> Campaign:
@@ -31,7 +30,7 @@ def chosen_campaign(context: Mapping[str, Any]) -> Campaign:
     params.pop("hand_on", None)
     if "space" in params:
         return parse_campaign(params)
-    name = params.get("campaign") or handed_on(context).get("campaign")
+    name = params.get("campaign") or handed_on(context)
     if not name:
         raise SpecError("no campaign given; trigger this DAG with the name of a campaign")
     return CampaignFolder(data_home(), name).load()
@@ -42,7 +41,9 @@ def chosen_wave(context: Mapping[str, Any], campaign: Campaign) -> int:
     from nepsbench.campaign.wave import first_unfinished_wave
     from nepsbench.home import data_home
 
-    given = context["params"].get("epochs") or handed_on(context).get("epochs")
+    events = context["triggering_asset_events"]
+    told = [event.extra["epochs"] for asset in events for event in events[asset] if event.extra]
+    given = context["params"].get("epochs") or (told[-1] if told else None)
     return int(given) if given else first_unfinished_wave(campaign, data_home())
 
 

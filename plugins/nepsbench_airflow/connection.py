@@ -15,7 +15,6 @@ def open_airflow_cluster(name: str) -> Cluster:
 
     Raises:
         SpecError: If there is no such cluster file.
-        ClusterError: If its connection does not verify host keys.
     """
     from nepsbench.cluster import load_cluster, open_cluster
     from nepsbench.cluster.ssh import SSHTransport
@@ -28,15 +27,26 @@ def open_airflow_cluster(name: str) -> Cluster:
 
 
 def _connect(connection: str) -> paramiko.SSHClient:
-    """Return a client from the SFTP provider's hook, which serves commands and files alike."""
+    """Return a client from the SFTP provider's hook, which serves commands and files alike.
+
+    Raises:
+        SpecError: If there is no such connection, or it does not verify host keys.
+    """
     from airflow.providers.sftp.hooks.sftp import SFTPHook
     from airflow.providers.ssh.hooks.ssh import SSHHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
 
-    from nepsbench.errors import ClusterError
+    from nepsbench.errors import SpecError
 
-    hook = SFTPHook(ssh_conn_id=connection)
+    try:
+        hook = SFTPHook(ssh_conn_id=connection)
+    except AirflowNotFoundException:
+        raise SpecError(
+            f"Airflow has no connection {connection!r}; add it (Admin, Connections, type SSH), "
+            "or name another in the cluster file"
+        ) from None
     if hook.no_host_key_check:
-        raise ClusterError(
+        raise SpecError(
             f"Airflow connection {connection}: host keys must be verified; remove "
             "no_host_key_check and put the host's key into host_key"
         )

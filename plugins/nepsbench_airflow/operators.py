@@ -69,9 +69,12 @@ class ClusterJobsOperator(BaseOperator):
                 handles=[asdict(handle) for handle in handles],
             ),
             method_name="finish",
+            kwargs={"keys": [handle.key for handle in handles]},
         )
 
-    def finish(self, _context: Mapping[str, Any], event: dict[str, dict[str, Any]]) -> None:
+    def finish(
+        self, _context: Mapping[str, Any], event: dict[str, dict[str, Any]], keys: list[str]
+    ) -> None:
         """Judge how the jobs ended.
 
         Raises:
@@ -79,7 +82,11 @@ class ClusterJobsOperator(BaseOperator):
         """
         from nepsbench.cluster import JobState, Phase
         from nepsbench.cluster.waiting import describe, require_success
+        from nepsbench.errors import ClusterError
 
+        # SQLite gives a deleted trigger's number to the next, whose task it may then wake.
+        if set(event) != set(keys):
+            raise ClusterError("another task's trigger woke this task; it will look again")
         states = {
             key: JobState(**{**state, "phase": Phase(state["phase"])})
             for key, state in event.items()
@@ -108,6 +115,6 @@ class ClusterJobsOperator(BaseOperator):
 
 
 def _owner(context: Mapping[str, Any]) -> str:
-    """Return a name for this try, which no other try has."""
+    """Return a name for this task of this run; all its tries have the same."""
     ti = context["ti"]
-    return f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}/{ti.try_number}"
+    return f"{ti.dag_id}/{ti.run_id}/{ti.task_id}"

@@ -63,7 +63,8 @@ def train_wave(slot: int | None = None) -> Any:
         slot: Which of the campaign's waves, from 1; None: the one that the run is about.
     """
 
-    @task
+    # The wave before may have skipped its tracking.
+    @task(trigger_rule="none_failed")
     def plan() -> int:
         """Bundle the trials that are left into portfolios and jobs."""
         from nepsbench.campaign.wave import ensure_plan
@@ -166,17 +167,21 @@ def build_release() -> str:
     return str(path)
 
 
-def hand_on(asset: Asset, *, when: str = "always", task_id: str = "hand_on") -> Any:
+def hand_on(
+    asset: Asset, *, epochs: Any = None, when: str = "always", task_id: str = "hand_on"
+) -> Any:
     """Return the task that starts the next stage's DAG by updating ``asset``, if that is wanted.
 
     Args:
-        asset: What the next stage waits for.
+        asset: What the next stage waits for; the campaign's partition of it is updated.
+        epochs: The wave that the next stage is about, as an XCom; None: it finds out.
         when: ``always``, or only if the campaign ``has`` or ``lacks`` another wave.
         task_id: The task's name.
     """
 
     @task(task_id=task_id, outlets=[asset], trigger_rule="none_failed")
-    def tell(*, outlet_events: Any = None) -> None:
+    def tell(epochs: int | None, *, outlet_events: Any = None) -> None:
+        """Start the next stage."""
         from nepsbench.campaign.wave import has_unfinished_wave
         from nepsbench.home import data_home
         from nepsbench_airflow.choice import wants_to_hand_on
@@ -186,9 +191,10 @@ def hand_on(asset: Asset, *, when: str = "always", task_id: str = "hand_on") -> 
             raise AirflowSkipException("nobody asked for the next stage")
         if when != "always" and has_unfinished_wave(campaign, data_home()) != (when == "has"):
             raise AirflowSkipException("the other way")
-        outlet_events[asset].extra = {"campaign": campaign.name}
+        outlet_events[asset].add_partitions(campaign.name)
+        outlet_events[asset].extra = {"epochs": epochs} if epochs else {}
 
-    return tell()
+    return tell(epochs)
 
 
 def _campaign() -> tuple[Any, Any]:

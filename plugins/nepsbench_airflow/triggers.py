@@ -12,9 +12,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 if TYPE_CHECKING:
     from nepsbench.cluster import Cluster, Handle, Snapshot
 
-#: Seconds that a trigger told to stop waits for a newer try to claim its jobs. Airflow may start
-#: the next try of a cleared task before it stops this one, and bounds ``on_kill`` to 30 s.
-_GRACE = 12.0
+#: States of a task that nobody will go on with.
+_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
 
 class ClusterJobsTrigger(BaseTrigger):
@@ -57,20 +56,38 @@ class ClusterJobsTrigger(BaseTrigger):
         yield TriggerEvent({key: asdict(state) for key, state in snapshot.states.items()})
 
     async def on_kill(self) -> None:
-        """Cancel the jobs that no newer try has claimed: a person stopped this task."""
-        await asyncio.sleep(_GRACE)
-        await asyncio.to_thread(self._cancel_owned)
+        """Cancel the jobs, if a person ended this task and no other run waits for them.
 
-    def _cancel_owned(self) -> None:
+        Airflow calls this in two more cases, in which they run on: when the task is cleared, for
+        the next try adopts them; and when this triggerer was thought dead and another took over.
+        """
+        await asyncio.to_thread(self._cancel_unwanted)
+
+    def _cancel_unwanted(self) -> None:
         from nepsbench.campaign.owners import owned
         from nepsbench.home import data_home
 
+        state = self._task_state()
+        if state not in _ENDED:
+            self.log.info("the task is %s: its jobs run on", state or "to run again")
+            return
         keys = [handle["key"] for handle in self.handles]
         mine = set(owned(data_home(), self.campaign, keys, self.owner))
         if mine:
             with self._open() as cluster:
                 cluster.cancel([handle for handle in self._handles() if handle.key in mine])
-        self.log.info("cancelled %d jobs; a newer try owns %d", len(mine), len(keys) - len(mine))
+        self.log.info("cancelled %d jobs; another run owns %d", len(mine), len(keys) - len(mine))
+
+    def _task_state(self) -> str | None:
+        """Return the task's state in Airflow's database; a task that is gone counts as removed."""
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+        ti = self.task_instance
+        states = RuntimeTaskInstance.get_task_states(
+            dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id]
+        )
+        state: str | None = states.get(ti.run_id, {}).get(ti.task_id, "removed")
+        return state
 
     def _open(self) -> Cluster:
         from nepsbench_airflow.connection import open_airflow_cluster

@@ -20,6 +20,7 @@ for path in sorted(Path("dags").glob("*.py")):
     found[dag.dag_id] = {
         "tasks": {t.task_id: sorted(t.downstream_task_ids) for t in dag.tasks},
         "outlets": {t.task_id: [a.name for a in t.outlets] for t in dag.tasks if t.outlets},
+        "trigger_rules": {t.task_id: str(t.trigger_rule) for t in dag.tasks},
         "params": sorted(dag.params),
         "tags": sorted(dag.tags),
         "owner": dag.owner,

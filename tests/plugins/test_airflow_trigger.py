@@ -9,7 +9,6 @@ import yaml
 
 from nepsbench.campaign.owners import claim
 from nepsbench.cluster import Job, Phase, Resources, load_cluster, open_cluster
-from nepsbench_airflow import triggers
 from nepsbench_airflow.triggers import ClusterJobsTrigger
 
 
@@ -32,7 +31,7 @@ def submit(cluster, key, *command):
     )
 
 
-def trigger_for(handles, owner="try 1"):
+def trigger_for(handles, owner="run 1"):
     return ClusterJobsTrigger(
         cluster="here", campaign="c", owner=owner, handles=[asdict(handle) for handle in handles]
     )
@@ -64,14 +63,26 @@ def test_it_survives_the_way_through_the_database(cluster):
 
 
 def test_a_killed_task_cancels_the_jobs_that_it_owns_and_no_others(cluster, tmp_path, monkeypatch):
-    monkeypatch.setattr(triggers, "_GRACE", 0.0)
+    monkeypatch.setattr(ClusterJobsTrigger, "_task_state", lambda _: "failed")
     handles = [submit(cluster, "mine", "sleep", "60"), submit(cluster, "theirs", "sleep", "60")]
-    claim(tmp_path / "home", "c", ["mine", "theirs"], "try 1")
-    claim(tmp_path / "home", "c", ["theirs"], "try 2")
+    claim(tmp_path / "home", "c", ["mine", "theirs"], "run 1")
+    claim(tmp_path / "home", "c", ["theirs"], "run 2")
     try:
-        asyncio.run(trigger_for(handles).on_kill())
+        asyncio.run(trigger_for(handles, owner="run 1").on_kill())
         states = cluster.poll(handles).states
         assert states["mine"].phase is Phase.CANCELLED
         assert states["theirs"].phase in (Phase.ACTIVE, Phase.QUEUED)
     finally:
         cluster.cancel(handles)
+
+
+@pytest.mark.parametrize("state", [None, "queued", "running", "deferred", "up_for_retry"])
+def test_the_jobs_of_a_task_that_goes_on_are_left_alone(cluster, tmp_path, monkeypatch, state):
+    monkeypatch.setattr(ClusterJobsTrigger, "_task_state", lambda _: state)
+    handle = submit(cluster, "one", "sleep", "60")
+    claim(tmp_path / "home", "c", ["one"], "run 1")
+    try:
+        asyncio.run(trigger_for([handle], owner="run 1").on_kill())
+        assert cluster.poll([handle]).states["one"].phase in (Phase.ACTIVE, Phase.QUEUED)
+    finally:
+        cluster.cancel([handle])
