@@ -34,8 +34,9 @@ class Categorical:
         Raises:
             InvalidConfigurationError: If ``value`` is not one of the choices, or of another type.
         """
+        plain = _plain(value)
         for index, choice in enumerate(self.choices):
-            if _same(value, choice):
+            if _same(plain, choice):
                 return float(index)
         raise InvalidConfigurationError(
             f"{self.name}={value!r} is not a choice; choose one of "
@@ -66,12 +67,17 @@ class LogFloat:
         Raises:
             InvalidConfigurationError: If ``value`` is no number, or out of range.
         """
-        if isinstance(value, bool | str) or not self.lower <= value <= self.upper:
+        plain = _plain(value)
+        if (
+            isinstance(plain, bool)
+            or not isinstance(plain, int | float)
+            or not self.lower <= plain <= self.upper
+        ):
             raise InvalidConfigurationError(
                 f"{self.name}={value!r} is out of range; give a number "
                 f"from {self.lower:g} to {self.upper:g}"
             )
-        return float(value)
+        return float(plain)
 
     def decode(self, code: float) -> Scalar:
         """Return ``code`` itself."""
@@ -86,11 +92,17 @@ class LogFloat:
 Parameter: TypeAlias = Categorical | LogFloat
 
 
+def _plain(value: Scalar) -> Scalar:
+    """Return NumPy's scalars, which samplers and tables hand out, as Python's own."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
 def _same(value: Scalar, choice: Scalar) -> bool:
     """Compare as people do, but never take ``True`` for 1 or the other way round."""
     if isinstance(value, bool) or isinstance(choice, bool):
         return isinstance(value, bool) and isinstance(choice, bool) and value == choice
-    return value == choice
+    # An array would compare by element, and one of a single element pass for its value.
+    return isinstance(value, int | float | str) and value == choice
 
 
 def _log2(value: float) -> float:

@@ -92,6 +92,13 @@ def test_a_wrong_arch_string_is_refused(text, message):
         ({"LearningRate": 0.0}, "LearningRate=0.0 is out of range"),
         ({"LearningRate": math.nan}, "LearningRate=nan is out of range"),
         ({"LearningRate": "0.1"}, "is out of range"),
+        ({"LearningRate": None}, "LearningRate=None is out of range; give a number"),
+        ({"LearningRate": [1]}, "LearningRate=[1] is out of range; give a number"),
+        ({"LearningRate": np.True_}, "is out of range; give a number"),
+        ({"LearningRate": np.array([0.1])}, "is out of range; give a number"),
+        ({"N": np.True_}, "is not a choice; choose one of 1, 3, 5"),
+        ({"N": np.array([1])}, "is not a choice; choose one of 1, 3, 5"),
+        ({"N": [1]}, "N=[1] is not a choice"),
         ({"op1": 0}, "no parameter 'op1'; did you mean 'Op1'"),
     ],
 )
@@ -139,11 +146,12 @@ def test_portable_exp2_gives_the_same_bits_for_ever():
 def test_the_configspace_export_has_the_same_names_and_bounds():
     exported = to_configspace(SPACE, seed=1)
     assert set(exported) == set(SPACE.names)
-    for _ in range(20):
-        sample = {
-            k: getattr(v, "item", lambda v=v: v)()
-            for k, v in dict(exported.sample_configuration()).items()
-        }
-        SPACE.validate(sample)
     rate = exported["LearningRate"]
     assert (rate.lower, rate.upper, rate.log) == (1e-3, 1.0, True)
+
+
+def test_every_sample_of_the_configspace_export_is_valid_as_it_comes():
+    for sample in to_configspace(SPACE, seed=1).sample_configuration(200):
+        valid = SPACE.validate(sample)
+        assert valid == dict(sample)
+        assert {type(value) for value in valid.values()} <= {bool, int, float, str}
