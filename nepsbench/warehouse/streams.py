@@ -8,7 +8,8 @@ from nepsbench.errors import StreamReuseError
 from nepsbench.sampling.ranges import StreamRange
 from nepsbench.warehouse.commits import StreamEntry
 
-#: Streams of ``legacy-counter`` are one sequence, each four words behind the one before.
+#: Streams of ``legacy-counter`` are one sequence, each four words behind the one before. It is the
+#: sequence of stream 0 of ``jump``: both start at the counter 0 under the same key.
 _LEGACY_SHIFT = 4
 
 
@@ -49,7 +50,7 @@ def reserve(
 
 
 def _refuse_overlap(ledger: tuple[StreamEntry, ...], new: tuple[StreamEntry, ...]) -> None:
-    used: dict[tuple[str, int], list[tuple[int, int, StreamEntry]]] = {}
+    used: dict[int, list[tuple[int, int, StreamEntry]]] = {}
     for entry in ledger:
         line, first, end = _span(entry)
         used.setdefault(line, []).append((first, end, entry))
@@ -57,19 +58,27 @@ def _refuse_overlap(ledger: tuple[StreamEntry, ...], new: tuple[StreamEntry, ...
         line, first, end = _span(wanted)
         for other_first, other_end, other in used.get(line, ()):
             if first < other_end and other_first < end:
-                free = 1 + max(entry.taskid for entry in ledger if entry.scheme == wanted.scheme)
+                free = _next_free(ledger, wanted.scheme)
                 raise StreamReuseError(
                     f"profile {wanted.profile} asks for words {wanted.first_word} to "
                     f"{wanted.end_word} of stream {wanted.taskid} ({wanted.scheme}), but profile "
                     f"{other.profile} used {other.first_word} to {other.end_word} of stream "
-                    f"{other.taskid}; start at stream {free}, the next free one, or raise the "
-                    "offset"
+                    f"{other.taskid} ({other.scheme}); start at stream {free}, the next free one, "
+                    "or raise the offset"
                 )
 
 
-def _span(entry: StreamEntry) -> tuple[tuple[str, int], int, int]:
-    """Return the sequence that the words lie on, and their places on it."""
+def _next_free(ledger: tuple[StreamEntry, ...], scheme: str) -> int:
+    """Return the first stream of ``scheme`` behind everything that was used."""
+    spans = [_span(entry) for entry in ledger]
+    if scheme == "legacy-counter":
+        return -(-max(end for line, _, end in spans if line == 0) // _LEGACY_SHIFT)
+    return 1 + max(line for line, _, _ in spans)
+
+
+def _span(entry: StreamEntry) -> tuple[int, int, int]:
+    """Return the jump of the sequence that the words lie on, and their places on it."""
     if entry.scheme == "legacy-counter":
         shift = _LEGACY_SHIFT * entry.taskid
-        return (entry.scheme, 0), entry.first_word + shift, entry.end_word + shift
-    return (entry.scheme, entry.taskid), entry.first_word, entry.end_word
+        return 0, entry.first_word + shift, entry.end_word + shift
+    return entry.taskid, entry.first_word, entry.end_word

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from nepsbench.errors import StreamReuseError
 from nepsbench.sampling.ranges import StreamRange
+from nepsbench.sampling.streams import stream_words
 from nepsbench.warehouse import Warehouse
 
 
@@ -62,3 +64,18 @@ def test_legacy_streams_overlap_across_their_numbers(warehouse: Warehouse) -> No
     with pytest.raises(StreamReuseError, match=r"of stream 39 .* of stream 0"):
         warehouse.reserve_streams("q", [words(39, 0, 16, "legacy-counter")], profile_hash="bb")
     warehouse.reserve_streams("r", [words(40, 0, 16, "legacy-counter")], profile_hash="cc")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "free"),
+    [("jump", "legacy-counter", 40), ("legacy-counter", "jump", 1)],
+)
+def test_the_first_stream_of_jump_is_that_of_legacy(
+    warehouse: Warehouse, first: str, second: str, free: int
+) -> None:
+    assert np.array_equal(*(stream_words(s, 0, first=0, count=160) for s in (first, second)))
+    warehouse.reserve_streams("p", [words(0, 0, 160, first)], profile_hash="aa")
+
+    with pytest.raises(StreamReuseError, match=f"start at stream {free}, the next free one"):
+        warehouse.reserve_streams("q", [words(0, 144, 320, second)], profile_hash="bb")
+    warehouse.reserve_streams("r", [words(free, 0, 160, second)], profile_hash="cc")
