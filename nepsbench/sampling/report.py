@@ -6,6 +6,7 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nepsbench.sampling.profile import Profile
 from nepsbench.spaces import Categorical
@@ -43,15 +44,16 @@ def coverage(profile: Profile) -> list[Coverage]:
 
 def count_duplicates(profile: Profile) -> int:
     """Return how many trials repeat an earlier trial's configuration and seed."""
-    return _repeats(np.column_stack([profile.codes, profile.seed.astype(np.float64)]))
+    # By their bits: a float64 cannot tell all 64-bit seeds apart.
+    return _repeats(np.column_stack([profile.codes.view(np.int64), profile.seed]))
 
 
 def count_duplicate_configurations(profile: Profile) -> int:
     """Return how many trials repeat an earlier trial's configuration, whatever the seed."""
-    return _repeats(profile.codes)
+    return _repeats(profile.codes.view(np.int64))
 
 
-def _repeats(rows: np.typing.NDArray[np.float64]) -> int:
+def _repeats(rows: NDArray[np.int64]) -> int:
     data = np.ascontiguousarray(rows)
     keys = data.view(np.dtype((np.void, data.dtype.itemsize * data.shape[1]))).ravel()
     return len(keys) - len(np.unique(keys))

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import warnings
 from pathlib import Path
@@ -186,3 +187,9 @@ def test_duplicate_configurations_count_whatever_the_seed():
         profile = make_profile(samples=2, seeds=[1, 2])
     assert count_duplicate_configurations(profile) == 2
     assert count_duplicates(profile) == 0
+
+
+def test_seeds_that_differ_in_their_last_bit_are_no_duplicates():
+    profile = make_profile(samples=1, seeds=[1, 2])
+    apart = dataclasses.replace(profile, seed=np.array([2**62, 2**62 + 1]))
+    assert count_duplicates(apart) == 0
