@@ -7,10 +7,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
+from nepsbench.boundary import Section, first_problem
 from nepsbench.errors import SpecError
-from nepsbench.sampling.spec import Name, ProfileSpec, explain, parse_spec
+from nepsbench.sampling.spec import Name, ProfileSpec, parse_spec
 from nepsbench.spaces import get_space
 
 #: The most waves a campaign can have; the DAG has as many slots.
@@ -19,7 +20,7 @@ MAX_WAVES = 4
 Version = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
 
 
-class Campaign(BaseModel):
+class Campaign(Section):
     """One regeneration of a benchmark.
 
     Attributes:
@@ -37,8 +38,6 @@ class Campaign(BaseModel):
         retry_failed: Train trials again that failed or ran out of memory.
         mlflow_limit: Track at most this many trials of a wave in MLflow; empty: all.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     space: str = "nepsbench101"
     dataset: str = "digits"
@@ -116,7 +115,7 @@ def parse_campaign(values: dict[str, Any]) -> Campaign:
     try:
         campaign = Campaign.model_validate(given)
     except ValidationError as error:
-        raise SpecError(f"campaign: {explain(error, Campaign)}") from None
+        raise SpecError(f"campaign: {first_problem(error, Campaign)}") from None
     get_space(campaign.space)
     from nepsbench.datasets import dataset_names
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import re
 import sys
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationError,
@@ -20,17 +17,14 @@ from pydantic import (
 )
 from typing_extensions import Self
 
+from nepsbench.boundary import Section, first_problem
 from nepsbench.errors import SpecError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Ssh(_Section):
+class Ssh(Section):
     """How the command line reaches the login node; Airflow uses its own connection instead."""
 
     host: str
@@ -40,7 +34,7 @@ class Ssh(_Section):
     known_hosts: Path = Path("~/.ssh/known_hosts")
 
 
-class Limits(_Section):
+class Limits(Section):
     """What the planner may put into one job, and how many jobs. Seconds and MB."""
 
     max_nodes: int = Field(default=1, ge=1)
@@ -51,7 +45,7 @@ class Limits(_Section):
     slots: int = Field(default=1, ge=1)
 
 
-class ClusterFile(_Section):
+class ClusterFile(Section):
     """A file of ``include/clusters/``.
 
     Attributes:
@@ -135,7 +129,7 @@ def load_cluster(name_or_path: str | Path) -> ClusterFile:
     try:
         cluster = ClusterFile.model_validate(content)
     except ValidationError as error:
-        raise SpecError(f"{path}: {_first_problem(error)}") from None
+        raise SpecError(f"{path}: {first_problem(error, ClusterFile)}") from None
     if not cluster.root.startswith("/"):
         raise SpecError(f"{path}: root: {cluster.root!r} must be an absolute path")
     return cluster
@@ -179,18 +173,3 @@ def _expand(value: Any, path: Path, where: str) -> Any:
         return os.environ.get(name, default or "")
 
     return _VARIABLE.sub(replace, value)
-
-
-def _first_problem(error: ValidationError) -> str:
-    """Return the first problem as one line; an unknown key gets the nearest known one."""
-    problem = error.errors()[0]
-    where = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] != "extra_forbidden":
-        said = problem["msg"].removeprefix("Value error, ")
-        return f"{where}: {said}" if where else said
-    sections: dict[str, type[BaseModel]] = {"ssh": Ssh, "limits": Limits}
-    section = sections.get(str(problem["loc"][0]), ClusterFile)
-    known = list(section.model_fields)
-    close = get_close_matches(str(problem["loc"][-1]), known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"known keys: {', '.join(known)}"
-    return f"unknown key {where!r}; {hint}"

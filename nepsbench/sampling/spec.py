@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from nepsbench.boundary import Section, first_problem
 from nepsbench.errors import InvalidConfigurationError, SpecError
 from nepsbench.spaces import Configuration, Scalar, Space, get_space
 
@@ -17,11 +17,11 @@ from nepsbench.spaces import Configuration, Scalar, Space, get_space
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+class _Strict(Section, strict=True):
+    """A section that takes no text for a number."""
 
 
-class Streams(_Section):
+class Streams(_Strict):
     """Which bit-streams, and from which draw on."""
 
     first: int = Field(default=0, ge=0, description="taskid of the first bit-stream")
@@ -29,7 +29,7 @@ class Streams(_Section):
     offset: int = Field(default=0, ge=0, description="draws to skip at the start of each stream")
 
 
-class Needs(_Section):
+class Needs(_Strict):
     """What one trial needs: CPUs, memory in MB, and seconds an epoch if known beforehand."""
 
     cpus: int = Field(default=1, ge=1)
@@ -37,7 +37,7 @@ class Needs(_Section):
     seconds_per_epoch: float | None = Field(default=None, gt=0)
 
 
-class ProfileSpec(_Section):
+class ProfileSpec(_Strict):
     """A sampling profile before it is drawn.
 
     Attributes:
@@ -142,22 +142,6 @@ def parse_spec(content: Any, *, where: str) -> ProfileSpec:
     try:
         return ProfileSpec.model_validate(content)
     except ValidationError as error:
-        raise SpecError(f"{where}: {explain(error, ProfileSpec)}") from None
+        raise SpecError(f"{where}: {first_problem(error, ProfileSpec)}") from None
     except (SpecError, InvalidConfigurationError) as error:
         raise SpecError(f"{where}: {error}") from None
-
-
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """Return the first problem of a pydantic error in one line, with a hint for a typing slip."""
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    if first["type"] != "extra_forbidden":
-        message = first["msg"].removeprefix("Value error, ")
-        return f"{place}: {message}, not {first['input']!r}"
-    known = list(model.model_fields)
-    for part in first["loc"][:-1]:
-        section = model.model_fields[str(part)].annotation
-        known = list(getattr(section, "model_fields", {}))
-    near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-    return f"unknown key {place!r}; {hint}"

@@ -6,16 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from nepsbench.boundary import Section, first_problem
 from nepsbench.errors import CorruptedFileError, SpecError
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class JobSpec(_Frozen):
+class JobSpec(Section):
     """``job.json``; see ``docs/architecture.md``. ``time_limit`` in seconds."""
 
     campaign: str
@@ -29,7 +26,7 @@ class JobSpec(_Frozen):
     datasets_directory: Path
 
 
-class TrialSpec(_Frozen):
+class TrialSpec(Section):
     """One trial of a portfolio; its configuration is validated when its turn comes."""
 
     taskid: int = Field(ge=0)
@@ -38,7 +35,7 @@ class TrialSpec(_Frozen):
     configuration: dict[str, Any]
 
 
-class Portfolio(_Frozen):
+class Portfolio(Section):
     """A line of ``portfolios.jsonl``: the trials of one worker, in the order to train them."""
 
     worker: int = Field(ge=0)
@@ -57,7 +54,7 @@ def read_job(directory: Path) -> JobSpec:
     except OSError:
         raise SpecError(f"{path}: no such file; give the folder of a planned job") from None
     except ValidationError as error:
-        raise SpecError(f"{path}: {_first(error)}; plan the job again") from None
+        raise SpecError(f"{path}: {first_problem(error, JobSpec)}; plan the job again") from None
 
 
 def read_portfolio(directory: Path, worker: int) -> Portfolio:
@@ -78,7 +75,8 @@ def read_portfolio(directory: Path, worker: int) -> Portfolio:
     try:
         portfolio = Portfolio.model_validate(json.loads(line))
     except ValidationError as error:
-        raise CorruptedFileError(f"{path}: line {worker + 1}: {_first(error)}") from None
+        problem = first_problem(error, Portfolio)
+        raise CorruptedFileError(f"{path}: line {worker + 1}: {problem}") from None
     except ValueError:
         raise CorruptedFileError(
             f"{path}: line {worker + 1} is no JSON; send the job again"
@@ -88,9 +86,3 @@ def read_portfolio(directory: Path, worker: int) -> Portfolio:
             f"{path}: line {worker + 1} is of worker {portfolio.worker}; send the job again"
         )
     return portfolio
-
-
-def _first(error: ValidationError) -> str:
-    """Return pydantic's first complaint in one line."""
-    first = error.errors()[0]
-    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

@@ -11,30 +11,27 @@ from functools import cache
 from importlib import resources
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from nepsbench.boundary import Section
 from nepsbench.errors import SpecError
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SGDSettings(_Frozen):
+class SGDSettings(Section):
     """Settings of stochastic gradient descent."""
 
     momentum: float = Field(ge=0, lt=1)
     nesterov: bool
 
 
-class AdamWSettings(_Frozen):
+class AdamWSettings(Section):
     """Settings of AdamW."""
 
     betas: tuple[float, float]
     eps: float = Field(gt=0)
 
 
-class Recipe(_Frozen):
+class Recipe(Section):
     """How every trial of a benchmark is trained.
 
     Attributes:

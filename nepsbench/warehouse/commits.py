@@ -13,8 +13,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from nepsbench.boundary import Section
 from nepsbench.errors import CorruptedFileError
 from nepsbench.files import write_text
 
@@ -25,11 +26,7 @@ Table = Literal["trials", "epochs"]
 TABLES: tuple[Table, ...] = ("trials", "epochs")
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class FileEntry(_Frozen):
+class FileEntry(Section):
     """A live Parquet file; ``path`` is relative to the data home."""
 
     path: str
@@ -41,7 +38,7 @@ class FileEntry(_Frozen):
     sha256: str
 
 
-class StreamEntry(_Frozen):
+class StreamEntry(Section):
     """Words of a bit-stream that a profile has used."""
 
     profile: str
@@ -52,7 +49,7 @@ class StreamEntry(_Frozen):
     end_word: int
 
 
-class Commit(_Frozen):
+class Commit(Section):
     """A state of the warehouse."""
 
     number: int = 0

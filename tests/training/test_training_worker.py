@@ -198,7 +198,7 @@ def test_a_missing_dataset_stops_the_worker_with_one_line(make_job, tmp_path):
     ("changes", "message"),
     [
         ({"target_epochs": 0}, r"job\.json: target_epochs: .*greater than 0"),
-        ({"colour": "red"}, r"job\.json: colour: .*plan the job again"),
+        ({"colour": "red"}, r"job\.json: unknown key 'colour'.*plan the job again"),
         ({"recipe": "other"}, "unknown recipe 'other'; there are: nepsbench101"),
     ],
 )
