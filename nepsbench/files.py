@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 from collections.abc import Iterator
 from hashlib import sha256
@@ -14,7 +15,9 @@ from nepsbench.errors import StorageError
 _REFUSALS = (
     errno.EACCES,
     errno.EEXIST,
+    errno.EFBIG,
     errno.EISDIR,
+    errno.ENOENT,
     errno.ENOTDIR,
     errno.EPERM,
     errno.EROFS,
@@ -43,6 +46,15 @@ def replacing(path: Path) -> Iterator[Path]:
                 temporary.unlink(missing_ok=True)
 
 
+def remove_leftovers(path: Path) -> None:
+    """Delete the temporary files of writers of ``path`` that were killed.
+
+    Only for a file that has one writer at a time: another's temporary file would be deleted, too.
+    """
+    for temporary in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        temporary.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
     """Turn the operating system's refusal to write ``path`` into one line with a remedy."""
@@ -52,7 +64,10 @@ def storage_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise disk_full(path) from error
         if error.errno in _REFUSALS:
-            raise StorageError(f"{path}: cannot be written: {error.strerror}") from error
+            raise StorageError(
+                f"{path}: cannot be written: {error.strerror}; "
+                "see that its folder is one, and yours to write to"
+            ) from error
         raise
 
 

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from nepsbench.errors import StorageError
-from nepsbench.files import replacing, write_text
+from nepsbench.files import remove_leftovers, replacing, write_text
 
 
 def test_a_file_is_replaced_whole(tmp_path):
@@ -31,3 +31,16 @@ def test_a_full_disk_is_one_line_and_keeps_the_old_file(tmp_path):
     with full, replacing(path):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert path.read_text() == "old"
+
+
+def test_a_folder_that_vanished_is_one_line(tmp_path):
+    gone = pytest.raises(StorageError, match="file: cannot be written: No such file")
+    with gone, replacing(tmp_path / "folder" / "file"):
+        (tmp_path / "folder").rmdir()
+
+
+def test_leftovers_of_killed_writers_are_removed_and_no_other_file(tmp_path):
+    for name in ("1.pt", ".1.pt.77.part", ".1.pt.78.part", ".2.pt.77.part", "1.pt.part"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path / "1.pt")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".2.pt.77.part", "1.pt", "1.pt.part"]

@@ -1,4 +1,6 @@
-from pathlib import Path
+import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -33,9 +35,69 @@ def test_damage_before_the_end_is_an_error_that_names_the_line(tmp_path):
         list(read_journal(path))
 
 
-def test_a_full_disk_is_one_line():
-    journal = JournalWriter.__new__(JournalWriter)
-    with Path("/dev/full").open("wb", buffering=0) as full:
-        journal._file, journal._path = full, "/dev/full"
-        with pytest.raises(StorageError, match="the disk is full; nothing was changed; free space"):
+def test_damage_is_told_with_the_callers_remedy(tmp_path):
+    path = tmp_path / "w.journal"
+    path.write_bytes(b"{}\t00000000\n")
+    with pytest.raises(CorruptedFileError, match=r"line 1 is damaged .*; collect again$"):
+        list(read_journal(path, remedy="collect again"))
+
+
+def test_a_second_writer_is_refused_and_no_record_is_lost(tmp_path):
+    path = tmp_path / "w.journal"
+    with JournalWriter(path) as journal:
+        journal.append(RECORDS[0])
+        with pytest.raises(StorageError, match=r"w\.journal: this worker .* is running already"):
+            JournalWriter(path)
+        journal.append(RECORDS[1])
+    with JournalWriter(path) as journal:
+        journal.append(RECORDS[2])
+    assert list(read_journal(path)) == RECORDS[:3]
+
+
+FILL_THE_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from nepsbench.errors import StorageError
+from nepsbench.journal import JournalWriter
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+try:
+    with JournalWriter(Path(sys.argv[1])) as journal:
+        while True:
             journal.append({"kind": "epoch"})
+except StorageError as error:
+    print(error)
+"""
+
+
+def test_a_file_that_cannot_grow_is_one_line_and_keeps_whole_records(tmp_path):
+    path = tmp_path / "w.journal"
+    command = [sys.executable, "-c", FILL_THE_DISK, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{path}: cannot be written: File too large")
+    assert list(read_journal(path)) == [{"kind": "epoch"}] * 3
+    assert path.stat().st_size == 3 * len(encode_record({"kind": "epoch"}))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")
+def test_a_full_disk_is_one_line_and_keeps_whole_records(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", str(disk)], check=True)
+    try:
+        record = {"kind": "epoch", "text": "x" * 1000}
+        full = pytest.raises(StorageError, match="the disk is full; nothing was changed; free")
+        with full, JournalWriter(disk / "w.journal") as journal:
+            while True:
+                journal.append(record)
+        assert list(read_journal(disk / "w.journal")) == [record] * 7
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_results_that_are_a_file_are_one_line(tmp_path):
+    (tmp_path / "results").write_text("")
+    with pytest.raises(StorageError, match=r"w\.journal: cannot be written: "):
+        JournalWriter(tmp_path / "results" / "w.journal")

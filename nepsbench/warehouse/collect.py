@@ -93,7 +93,7 @@ def _load_records(connection: duckdb.DuckDBPyConnection, journals: Iterable[Path
 
 
 def _labelled(path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    for record in read_journal(path):
+    for record in read_journal(path, remedy="delete the local copy and collect again"):
         yield path, record
 
 
