@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from nepsbench.errors import ConflictError, NepsbenchError
 from nepsbench.schema import EPOCH_COLUMNS, KEY, TRIAL_COLUMNS, Metric
-from nepsbench.spaces import Categorical, Parameter, Space
+from nepsbench.spaces import Space
+from nepsbench.spaces.columns import encode_column
 from nepsbench.spaces.parameters import FloatArray
 
 if TYPE_CHECKING:
@@ -43,9 +44,11 @@ class BenchmarkTables:
         """Return the trials' encoded configurations, shape (trials, parameters).
 
         Raises:
-            NepsbenchError: If a parameter has no column, or a value lies outside the space.
+            InvalidConfigurationError: If a value is missing or lies outside the space.
         """
-        return np.column_stack([_encode(self.trials, parameter) for parameter in space.parameters])
+        return np.column_stack(
+            [encode_column(p, self.trials.column(p.name)) for p in space.parameters]
+        )
 
 
 def match_tables(trials: pa.Table, epochs: pa.Table, space: Space) -> BenchmarkTables:
@@ -94,23 +97,6 @@ def _refuse_duplicates(table: pa.Table, key: list[str], title: str) -> None:
         row = table.slice(int(np.argmax(same)), 1).select(key).to_pylist()[0]
         where = ", ".join(f"{name}={value}" for name, value in row.items())
         raise ConflictError(f"{title} holds {where} twice; run the warehouse's checks")
-
-
-def _encode(trials: pa.Table, parameter: Parameter) -> FloatArray:
-    """Return a parameter's column in encoded form; each distinct choice is encoded once."""
-    column = trials.column(parameter.name)
-    if column.null_count:
-        raise NepsbenchError(f"trials: {column.null_count} rows have no {parameter.name}")
-    if not isinstance(parameter, Categorical):
-        values = _floats(column)
-        if values.size:
-            parameter.encode(float(values.min()))
-            parameter.encode(float(values.max()))
-        return values
-    distinct = column.combine_chunks().dictionary_encode()
-    codes = np.array([parameter.encode(value) for value in distinct.dictionary.to_pylist()])
-    column_codes: FloatArray = codes.astype(np.float64)[distinct.indices.to_numpy()]
-    return column_codes
 
 
 def _floats(column: pa.ChunkedArray) -> FloatArray:

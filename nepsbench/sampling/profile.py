@@ -20,7 +20,8 @@ from nepsbench.files import replacing
 from nepsbench.sampling.ranges import StreamRange
 from nepsbench.sampling.spec import ProfileSpec
 from nepsbench.sampling.streams import draw_words
-from nepsbench.spaces import Categorical, Configuration, Parameter, Space
+from nepsbench.spaces import Configuration, Space
+from nepsbench.spaces.columns import decode_column, encode_column
 from nepsbench.spaces.parameters import FloatArray
 
 _METADATA = b"nepsbench.profile"
@@ -98,7 +99,7 @@ class Profile:
             "seed": self.seed,
         }
         for k, parameter in enumerate(self.space.parameters):
-            columns[parameter.name] = _decoded(parameter, self.codes[:, k])
+            columns[parameter.name] = decode_column(parameter, self.codes[:, k])
         columns["cpus"] = np.full(count, needs.cpus, dtype=np.int64)
         columns["memory_mb"] = np.full(count, needs.memory_mb, dtype=np.int64)
         columns["seconds_per_epoch"] = pa.repeat(
@@ -115,25 +116,6 @@ class Profile:
         """
         with replacing(path) as temporary:
             pq.write_table(self.to_table(), temporary, compression="zstd", compression_level=1)
-
-
-def _decoded(parameter: Parameter, codes: FloatArray) -> Any:
-    """Return a column of values from a column of codes."""
-    if isinstance(parameter, Categorical):
-        return pa.array(parameter.choices).take(pa.array(codes.astype(np.int8)))
-    return codes
-
-
-def _encoded(parameter: Parameter, values: pa.ChunkedArray) -> FloatArray:
-    """Return a column of codes from a column of values; the inverse of :func:`_decoded`."""
-    if isinstance(parameter, Categorical):
-        import pyarrow.compute as pc
-
-        codes = pc.index_in(values, value_set=pa.array(parameter.choices))
-        if codes.null_count:
-            raise CorruptedFileError(f"column {parameter.name} holds a value outside the space")
-        return np.asarray(codes, dtype=np.float64)
-    return np.asarray(values, dtype=np.float64)
 
 
 def create_profile(spec: ProfileSpec) -> Profile:
@@ -221,7 +203,7 @@ def read_profile(path: Path) -> Profile:
         taskid=np.asarray(table["taskid"]),
         model_idx=np.asarray(table["model_idx"]),
         seed=np.asarray(table["seed"]),
-        codes=np.column_stack([_encoded(p, table[p.name]) for p in parameters]),
+        codes=np.column_stack([encode_column(p, table[p.name]) for p in parameters]),
     )
     if profile.hash != head["hash"]:
         raise CorruptedFileError(

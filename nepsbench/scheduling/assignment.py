@@ -12,7 +12,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-FloatArray: TypeAlias = NDArray[np.float64]
+from nepsbench.spaces.parameters import FloatArray
+
 IntArray: TypeAlias = NDArray[np.int64]
 
 #: A plan this close to its lower bound is good enough.

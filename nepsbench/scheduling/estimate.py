@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nepsbench.spaces import Categorical, Space
-
-FloatArray: TypeAlias = NDArray[np.float64]
+from nepsbench.spaces.parameters import FloatArray
 
 #: Seconds per epoch where nothing was measured and the profile says nothing either.
 DEFAULT_SECONDS = 60.0

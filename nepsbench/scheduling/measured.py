@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -13,10 +12,9 @@ from numpy.typing import NDArray
 
 from nepsbench.errors import CorruptedFileError, SpecError
 from nepsbench.sampling.profile import Profile
+from nepsbench.scheduling.assignment import IntArray
 from nepsbench.schema import Status
-
-FloatArray: TypeAlias = NDArray[np.float64]
-IntArray: TypeAlias = NDArray[np.int64]
+from nepsbench.spaces.parameters import FloatArray
 
 
 @dataclass(frozen=True)

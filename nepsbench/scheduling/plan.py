@@ -15,7 +15,6 @@ from nepsbench.cluster.interface import Resources
 from nepsbench.errors import SpecError
 from nepsbench.scheduling.assignment import (
     TOLERANCE,
-    FloatArray,
     IntArray,
     even_out,
     loads_of,
@@ -23,6 +22,7 @@ from nepsbench.scheduling.assignment import (
     lower_bound,
 )
 from nepsbench.scheduling.limits import Limits
+from nepsbench.spaces.parameters import FloatArray
 
 _GROWTH = 1.25
 

@@ -39,7 +39,7 @@ class Categorical:
             if _same(plain, choice):
                 return float(index)
         raise InvalidConfigurationError(
-            f"{self.name}={value!r} is not a choice; choose one of "
+            f"{self.name}={plain!r} is not a choice; choose one of "
             + ", ".join(repr(choice) for choice in self.choices)
         )
 
@@ -74,7 +74,7 @@ class LogFloat:
             or not self.lower <= plain <= self.upper
         ):
             raise InvalidConfigurationError(
-                f"{self.name}={value!r} is out of range; give a number "
+                f"{self.name}={plain!r} is out of range; give a number "
                 f"from {self.lower:g} to {self.upper:g}"
             )
         return float(plain)

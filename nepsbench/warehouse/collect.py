@@ -11,13 +11,12 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from nepsbench.errors import ConflictError, InvalidResultError
 from nepsbench.journal import read_journal
 from nepsbench.schema import EPOCH_METRICS, METRICS_BY_NAME, TRIAL_COLUMNS
-from nepsbench.spaces import Categorical, Parameter, get_space
-from nepsbench.spaces.parameters import FloatArray
+from nepsbench.spaces import get_space
+from nepsbench.spaces.columns import encode_column
 from nepsbench.warehouse.tables import epoch_schema, trial_schema
 from nepsbench.warehouse.views import literal, query_text
 
@@ -127,7 +126,7 @@ def _utc(value: str | float) -> datetime:
 def _drawn(profile: str, table: pa.Table, space_name: str, dataset: str) -> pa.Table:
     """Return the columns of ``trials`` that the profile knows."""
     space, rows = get_space(space_name), table.num_rows
-    codes = [_encoded(parameter, table[parameter.name]) for parameter in space.parameters]
+    codes = [encode_column(parameter, table[parameter.name]) for parameter in space.parameters]
     ids = space.config_ids(np.column_stack(codes)) if rows else []
     columns = {
         "profile": pa.repeat(profile, rows),
@@ -140,16 +139,6 @@ def _drawn(profile: str, table: pa.Table, space_name: str, dataset: str) -> pa.T
         "dataset": pa.repeat(dataset, rows),
     }
     return pa.table(columns | {name: table[name] for name in space.names})
-
-
-def _encoded(parameter: Parameter, values: pa.ChunkedArray) -> FloatArray:
-    """Return a column of encoded values."""
-    if not isinstance(parameter, Categorical):
-        return np.asarray(values, dtype=np.float64)
-    codes = pc.index_in(values, value_set=pa.array(parameter.choices))
-    if codes.null_count:
-        raise InvalidResultError(f"the profile's column {parameter.name} leaves its space")
-    return np.asarray(codes, dtype=np.float64)
 
 
 def _refuse_disagreement(connection: duckdb.DuckDBPyConnection, profile: str) -> None:
