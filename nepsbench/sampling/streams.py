@@ -19,7 +19,7 @@ Scheme = Literal["jump", "legacy-counter"]
 Words = NDArray[np.uint64]
 
 _BLOCK = 4  # words that one step of the Philox counter yields
-_LEGACY_DOUBLES = 14  # doubles that the ancestor drew for one configuration
+_LEGACY_DOUBLES = 14  # doubles for one configuration, a parameter each
 _LEGACY_PAIR = 2 * _LEGACY_DOUBLES + 1  # two draws share one word for their two 32-bit seeds
 
 
@@ -29,6 +29,9 @@ def stream_words(scheme: Scheme, taskid: int, *, first: int, count: int) -> Word
     ``jump``: stream t is ``Philox(COMMON_SEED).jumped(t)``, 2**128 draws after stream t - 1, so
     streams cannot overlap. ``legacy-counter``: NEPSBench-101's ``Philox(COMMON_SEED, counter=t)``,
     whose neighbouring streams are one sequence shifted by four words.
+
+    The words are the ancestor's; what is made of them is not. It drew by ConfigSpace, in an order
+    that is not reproduced here, so that its configurations are others, and other trials repeat.
     """
     block, skipped = divmod(first, _BLOCK)
     generator = np.random.Philox(seed=COMMON_SEED)
@@ -62,10 +65,10 @@ def draw_words(
 
 
 def _legacy_rows(taskid: int, offset: int, samples: int) -> Words:
-    """Lay out the ancestor's draws as ours: (seed in the upper half, 14 words of doubles).
+    """Lay out a seed and 14 doubles a draw as ours: (seed in the upper half, 14 words of doubles).
 
-    Its ``RandomState`` takes 32-bit seeds from the two halves of one word, so that draws 2k and
-    2k + 1 use 29 words together.
+    The ancestor's ``RandomState`` takes 32-bit seeds from the two halves of one word, so that
+    draws 2k and 2k + 1 use 29 words together.
     """
     pairs = (offset + samples + 1) // 2
     words = stream_words("legacy-counter", taskid, first=0, count=pairs * _LEGACY_PAIR)
