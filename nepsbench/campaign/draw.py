@@ -42,4 +42,4 @@ def draw_profile(campaign: Campaign, home: Path) -> Profile:
 
 def spec_text(profile: Profile) -> str:
     """Return the profile's spec as YAML, as it is sent to the cluster."""
-    return yaml.safe_dump(profile.spec.model_dump(mode="json"), sort_keys=False)
+    return yaml.safe_dump(profile.spec.model_dump(), sort_keys=False)

@@ -14,18 +14,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
-from nepsbench.errors import CorruptedFileError, SpecError
+from nepsbench.boundary import first_problem
+from nepsbench.errors import CorruptedFileError, NepsbenchError, SpecError
 from nepsbench.files import replacing
 from nepsbench.sampling.ranges import StreamRange
 from nepsbench.sampling.spec import ProfileSpec
-from nepsbench.sampling.streams import draw_words
+from nepsbench.sampling.streams import Words, draw_words
 from nepsbench.spaces import Configuration, Space
 from nepsbench.spaces.columns import decode_column, encode_column
 from nepsbench.spaces.parameters import FloatArray
 
 _METADATA = b"nepsbench.profile"
 _FORMAT = 1
+_NEEDS = ("cpus", "memory_mb", "seconds_per_epoch")
+_AGAIN = "create the profile again from its spec"
 
 
 class LegacyStreamsWarning(UserWarning):
@@ -124,29 +128,20 @@ def create_profile(spec: ProfileSpec) -> Profile:
     Warns:
         LegacyStreamsWarning: With the number of duplicates, if the scheme is legacy-counter.
     """
-    space, offset = spec.search_space, spec.streams.offset
-    taskids = np.asarray(spec.taskids, dtype=np.int64)
+    offset = spec.streams.offset
     words = draw_words(
         spec.scheme,
         spec.taskids,
         offset=offset,
         samples=spec.samples,
-        words_per_draw=space.words_per_draw,
+        words_per_draw=spec.search_space.words_per_draw,
     )
-    codes = space.draw(words)
-    for row, taskid in enumerate(spec.taskids):
-        part = codes[row * spec.samples : (row + 1) * spec.samples]
-        for name, value in spec.fixed_in(taskid).items():
-            part[:, space.names.index(name)] = space.parameter(name).encode(value)
-    if spec.portfolio:
-        explicit = np.array([space.encode(configuration) for configuration in spec.portfolio])
-        codes = explicit[np.arange(len(codes)) % len(explicit)]
     profile = Profile(
         spec=spec,
-        taskid=np.repeat(taskids, spec.samples),
-        model_idx=np.tile(np.arange(offset + 1, offset + spec.samples + 1), len(taskids)),
+        taskid=np.repeat(np.asarray(spec.taskids, dtype=np.int64), spec.samples),
+        model_idx=np.tile(np.arange(offset + 1, offset + spec.samples + 1), len(spec.taskids)),
         seed=(words[:, 0] >> np.uint64(32)).astype(np.int64),
-        codes=codes,
+        codes=_codes(spec, words),
     )
     if isinstance(spec.seeds, list):
         profile = _with_seeds(profile, spec.seeds)
@@ -155,11 +150,28 @@ def create_profile(spec: ProfileSpec) -> Profile:
 
         warnings.warn(
             f"profile {spec.profile}: legacy-counter streams overlap; {count_duplicates(profile)} "
-            f"of {len(profile)} trials repeat an earlier one; use scheme jump for new profiles",
+            f"of {len(profile)} trials repeat an earlier one (the configurations are not the "
+            "ancestor's, only its words are); use scheme jump for trials that count",
             LegacyStreamsWarning,
             stacklevel=2,
         )
     return profile
+
+
+def _codes(spec: ProfileSpec, words: Words) -> FloatArray:
+    """Return the configurations, drawn or from the portfolio, with what the spec fixes."""
+    space = spec.search_space
+    if spec.portfolio:
+        explicit = np.array([space.encode(configuration) for configuration in spec.portfolio])
+        turns = np.arange(spec.streams.count * spec.samples) % len(explicit)
+        codes = np.tile(explicit[turns], (len(spec.combinations), 1))
+    else:
+        codes = space.draw(words)
+    for row, taskid in enumerate(spec.taskids):
+        part = codes[row * spec.samples : (row + 1) * spec.samples]
+        for name, value in spec.fixed_in(taskid).items():
+            part[:, space.names.index(name)] = space.parameter(name).encode(value)
+    return codes
 
 
 def _with_seeds(profile: Profile, seeds: list[int]) -> Profile:
@@ -190,27 +202,67 @@ def read_profile(path: Path) -> Profile:
         ) from None
     except (pa.ArrowException, OSError) as error:
         raise CorruptedFileError(
-            f"{path}: not a readable Parquet file ({_first_line(error)}); create the profile again"
+            f"{path}: not a readable Parquet file ({_first_line(error)}); {_AGAIN}"
         ) from None
     metadata = (table.schema.metadata or {}).get(_METADATA)
     if metadata is None:
         raise SpecError(f"{path}: is Parquet, but no profile that nepsbench wrote")
-    head = json.loads(metadata)
-    spec = ProfileSpec.model_validate(head["spec"])
-    parameters = spec.search_space.parameters
+    try:
+        return _proven(table, json.loads(metadata))
+    except ValidationError as error:
+        problem = first_problem(error, ProfileSpec)
+        raise CorruptedFileError(f"{path}: {problem}; {_AGAIN}") from None
+    except NepsbenchError as error:
+        raise CorruptedFileError(f"{path}: {error}; {_AGAIN}") from None
+
+
+def _proven(table: pa.Table, head: dict[str, Any]) -> Profile:
+    """Return the profile in ``table`` if every column holds what was written.
+
+    Raises:
+        NepsbenchError: With what differs.
+    """
+    # As JSON, whose keys are all text: per_stream's are numbers.
+    spec = ProfileSpec.model_validate_json(json.dumps(head["spec"]))
+    _require_columns(table, spec)
     profile = Profile(
         spec=spec,
         taskid=np.asarray(table["taskid"]),
         model_idx=np.asarray(table["model_idx"]),
         seed=np.asarray(table["seed"]),
-        codes=np.column_stack([encode_column(p, table[p.name]) for p in parameters]),
+        codes=np.column_stack(
+            [encode_column(p, table[p.name]) for p in spec.search_space.parameters]
+        ),
     )
     if profile.hash != head["hash"]:
         raise CorruptedFileError(
-            f"{path}: the profile was edited after it was created (hash {profile.hash[:12]}, "
-            f"written as {head['hash'][:12]}); create it again from its spec"
+            f"the profile was edited after it was created (hash {profile.hash[:12]}, "
+            f"written as {head['hash'][:12]})"
         )
+    # What a trial needs stands in the spec, and so in the hash, once for all trials.
+    written = profile.to_table()
+    for name in _NEEDS:
+        if not table[name].equals(written[name]):
+            raise CorruptedFileError(
+                f"the profile was edited after it was created (column {name} does not say what "
+                "its spec says)"
+            )
     return profile
+
+
+def _require_columns(table: pa.Table, spec: ProfileSpec) -> None:
+    """Raise unless the columns are those that a profile of ``spec`` has."""
+    no_keys = np.empty(0, dtype=np.int64)
+    no_codes = np.empty((0, len(spec.search_space.parameters)))
+    empty = Profile(spec, taskid=no_keys, model_idx=no_keys, seed=no_keys, codes=no_codes)
+    for wanted in empty.to_table().schema:
+        if wanted.name not in table.column_names:
+            raise CorruptedFileError(f"has no column {wanted.name}")
+        column = table[wanted.name]
+        if column.type != wanted.type or (column.null_count and wanted.name not in _NEEDS):
+            raise CorruptedFileError(
+                f"column {wanted.name} holds something else than {wanted.type}"
+            )
 
 
 def _first_line(error: Exception) -> str:

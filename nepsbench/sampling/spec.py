@@ -17,6 +17,10 @@ from nepsbench.spaces import Configuration, Scalar, Space, get_space
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 
 
+#: Numbers of streams and draws stay below: so none can leave the tables' int64.
+_END = 2**32
+
+
 class _Strict(Section, strict=True):
     """A section that takes no text for a number."""
 
@@ -24,9 +28,13 @@ class _Strict(Section, strict=True):
 class Streams(_Strict):
     """Which bit-streams, and from which draw on."""
 
-    first: int = Field(default=0, ge=0, description="taskid of the first bit-stream")
-    count: int = Field(default=1, ge=1, description="bit-streams (for each combination of cross)")
-    offset: int = Field(default=0, ge=0, description="draws to skip at the start of each stream")
+    first: int = Field(default=0, ge=0, lt=_END, description="taskid of the first bit-stream")
+    count: int = Field(
+        default=1, ge=1, lt=_END, description="bit-streams of each combination of cross"
+    )
+    offset: int = Field(
+        default=0, ge=0, lt=_END, description="draws to skip at the start of each stream"
+    )
 
 
 class Needs(_Strict):
@@ -44,13 +52,17 @@ class ProfileSpec(_Strict):
         profile: Name of the profile, and of the campaign that runs it.
         space: Search space.
         dataset: What every trial is trained on.
-        scheme: Bit-stream scheme; ``legacy-counter`` only to read old profiles.
+        scheme: Bit-stream scheme. ``legacy-counter`` only shows what overlapping streams do: its
+            words are NEPSBench-101's, its configurations are not; see
+            :func:`nepsbench.sampling.streams.stream_words`.
         streams: Which bit-streams.
         samples: Draws from each stream.
         fixed: Parameters that every configuration has in common.
         cross: Per-fidelity streams: every combination of these values gets streams of its own.
         per_stream: Parameters fixed in single streams, by taskid.
-        portfolio: Explicit configurations, taken in turn, instead of drawn ones.
+        portfolio: Explicit configurations instead of drawn ones, taken in turn, for each
+            combination of ``cross`` from the first one on. ``fixed``, ``cross`` and
+            ``per_stream`` are laid over them.
         seeds: ``stream`` draws a training seed for each trial; a list trains every configuration
             once with each of its seeds.
         needs: What a trial needs.
@@ -61,9 +73,9 @@ class ProfileSpec(_Strict):
     dataset: str = "digits"
     scheme: Literal["jump", "legacy-counter"] = "jump"
     streams: Streams = Streams()
-    samples: int = Field(ge=1)
+    samples: int = Field(ge=1, lt=_END)
     fixed: dict[str, Scalar] = Field(default_factory=dict)
-    cross: dict[str, list[Scalar]] = Field(default_factory=dict)
+    cross: dict[str, Annotated[list[Scalar], Field(min_length=1)]] = Field(default_factory=dict)
     per_stream: dict[int, dict[str, Scalar]] = Field(default_factory=dict)
     portfolio: list[dict[str, Scalar]] = Field(default_factory=list)
     seeds: Literal["stream"] | list[int] = "stream"
@@ -86,8 +98,26 @@ class ProfileSpec(_Strict):
                 f"per_stream names stream {min(unused)}, but the spec draws from "
                 f"{self.taskids[0]} to {self.taskids[-1]}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _seeds_are_seeds(self) -> ProfileSpec:
         if self.seeds == []:
             raise SpecError("seeds is an empty list; give seeds, or write: seeds: stream")
+        for seed in self.seeds if isinstance(self.seeds, list) else ():
+            if not 0 <= seed < 2**32:
+                raise SpecError(f"seeds: {seed} is no seed; give numbers from 0 to {2**32 - 1}")
+        return self
+
+    @model_validator(mode="after")
+    def _the_portfolio_is_used_up(self) -> ProfileSpec:
+        draws = self.streams.count * self.samples
+        if draws < len(self.portfolio):
+            raise SpecError(
+                f"portfolio has {len(self.portfolio)} configurations, but there are {draws} draws "
+                "to take them in (streams.count times samples, for each combination of cross); "
+                "raise samples, or shorten the portfolio"
+            )
         return self
 
     @property
@@ -123,9 +153,13 @@ def read_spec(path: Path) -> ProfileSpec:
         SpecError: If the file is missing, no YAML mapping, or says something impossible.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = yaml.safe_load(path.read_text("utf-8"))
     except FileNotFoundError:
         raise SpecError(f"{path}: no such spec file") from None
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read as a spec: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SpecError(f"{path}: not UTF-8 text; save the spec as UTF-8") from None
     except yaml.YAMLError as error:
         raise SpecError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
     return parse_spec(content, where=str(path))

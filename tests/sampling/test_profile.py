@@ -4,20 +4,34 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nepsbench.campaign.draw import spec_text
 from nepsbench.errors import CorruptedFileError, SpecError, StorageError
-from nepsbench.sampling import LegacyStreamsWarning, create_profile, parse_spec, read_profile
+from nepsbench.sampling import (
+    LegacyStreamsWarning,
+    ProfileSpec,
+    create_profile,
+    parse_spec,
+    read_profile,
+    read_spec,
+)
 from nepsbench.sampling.report import (
     count_duplicate_configurations,
     count_duplicates,
     coverage,
 )
+from nepsbench.spaces import get_space
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "profile_digits.json"
+
+
+SPACE = get_space("nepsbench101")
+PORTFOLIO = [{**SPACE.defaults, "N": n} for n in (1, 3, 5)]
 
 
 def make_profile(**values):
@@ -88,11 +102,32 @@ def test_a_streams_own_values_come_before_the_common_ones():
 
 
 def test_a_portfolio_is_taken_in_turn_and_keeps_the_streams_seeds():
-    space = make_profile().space
-    configurations = [{**space.defaults, "N": n} for n in (1, 3, 5)]
-    profile = make_profile(samples=4, portfolio=configurations)
+    profile = make_profile(samples=4, portfolio=PORTFOLIO)
     assert [profile.configuration(i)["N"] for i in range(4)] == [1, 3, 5, 1]
     assert np.array_equal(profile.seed, make_profile(samples=4).seed)
+
+
+def test_fixed_values_are_laid_over_a_portfolio():
+    profile = make_profile(
+        samples=3,
+        portfolio=PORTFOLIO,
+        fixed={"Optimizer": "AdamW"},
+        cross={"Resolution": [0.25, 0.5]},
+        per_stream={1: {"W": 16}},
+    )
+    seen = [profile.configuration(row) for row in range(6)]
+    assert [c["N"] for c in seen] == [1, 3, 5, 1, 3, 5]
+    assert [c["Resolution"] for c in seen] == [0.25] * 3 + [0.5] * 3
+    assert [c["W"] for c in seen] == [4] * 3 + [16] * 3
+    assert {c["Optimizer"] for c in seen} == {"AdamW"}
+
+
+def test_every_combination_takes_the_whole_portfolio():
+    profile = make_profile(
+        samples=2, streams={"count": 2}, portfolio=PORTFOLIO, cross={"W": [4, 16]}
+    )
+    seen = [profile.configuration(row) for row in range(8)]
+    assert [(c["W"], c["N"]) for c in seen] == [(w, n) for w in (4, 16) for n in (1, 3, 5, 1)]
 
 
 def test_listed_seeds_train_every_configuration_once_with_each():
@@ -107,7 +142,8 @@ def test_jump_streams_have_no_duplicates():
     assert count_duplicates(make_profile(samples=500, streams={"count": 40})) == 0
 
 
-def test_legacy_streams_repeat_as_the_ancestors_did_and_say_so():
+def test_one_seed_and_fourteen_doubles_a_draw_from_legacy_streams_repeat_and_say_so():
+    # The ancestor's own draws, in ConfigSpace's order, repeat less often: see stream_words.
     with pytest.warns(LegacyStreamsWarning, match=r"34132 of 40000 trials repeat"):
         profile = make_profile(samples=100, streams={"count": 400}, scheme="legacy-counter")
     assert count_duplicates(profile) == 34132
@@ -130,6 +166,46 @@ def test_a_profile_survives_writing_and_reading(tmp_path):
     assert np.array_equal(again.codes, profile.codes)
 
 
+def test_every_field_of_a_spec_survives_the_profiles_file_and_yaml(tmp_path):
+    spec = {
+        "profile": "all",
+        "space": "nepsbench101",
+        "dataset": "digits",
+        "scheme": "jump",
+        "streams": {"first": 3, "count": 2, "offset": 1},
+        "samples": 4,
+        "fixed": {"Optimizer": "SGD", "TrivialAugment": True},
+        "cross": {"Resolution": [0.25, 1.0], "W": [4, 16]},
+        "per_stream": {3: {"N": 5}, 10: {"LearningRate": 0.1}},
+        "portfolio": PORTFOLIO,
+        "seeds": [7, 8],
+        "needs": {"cpus": 2, "memory_mb": 700, "seconds_per_epoch": 2.0},
+    }
+    assert set(spec) == set(ProfileSpec.model_fields)
+    profile = make_profile(**spec)
+    profile.write(tmp_path / "p.parquet")
+    assert read_profile(tmp_path / "p.parquet").spec == profile.spec
+    (tmp_path / "spec.yaml").write_text(spec_text(profile))
+    assert read_spec(tmp_path / "spec.yaml") == profile.spec
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (Path.mkdir, "cannot be read as a spec: Is a directory"),
+        (lambda path: path.write_bytes(b"profile: \xff"), "not UTF-8 text"),
+        (lambda path: path.write_text("a: ["), "not YAML"),
+        (lambda path: path.write_text("- 1"), "a spec is a mapping"),
+        (Path.exists, "no such spec file"),
+    ],
+)
+def test_what_is_no_spec_file_is_refused_by_name(tmp_path, make, message):
+    path = tmp_path / "spec.yaml"
+    make(path)
+    with pytest.raises(SpecError, match=rf"spec\.yaml: {message}"):
+        read_spec(path)
+
+
 def test_an_edited_profile_is_refused(tmp_path):
     path = tmp_path / "p.parquet"
     make_profile().write(path)
@@ -139,6 +215,46 @@ def test_an_edited_profile_is_refused(tmp_path):
     edited = table.set_column(table.schema.get_field_index("seed"), "seed", [seeds])
     pq.write_table(edited.replace_schema_metadata(table.schema.metadata), path)
     with pytest.raises(CorruptedFileError, match=r"p\.parquet: the profile was edited"):
+        read_profile(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("cpus", [64] * 8, "was edited .*column cpus"),
+        ("memory_mb", [1] * 8, "was edited .*column memory_mb"),
+        ("seconds_per_epoch", [0.5] * 8, "was edited .*column seconds_per_epoch"),
+        ("taskid", ["x"] * 8, "column taskid holds something else than int64"),
+        ("seed", [None] * 7 + [1], "column seed holds something else than int64"),
+        ("N", [2] * 8, "N=2 is not a choice"),
+        ("W", None, "has no column W"),
+    ],
+)
+def test_a_profile_with_another_column_is_refused_in_one_line(tmp_path, name, values, message):
+    path = tmp_path / "p.parquet"
+    make_profile().write(path)
+    table = pq.read_table(path)
+    place = table.schema.get_field_index(name)
+    edited = table.remove_column(place)
+    if values:
+        edited = edited.add_column(place, name, pa.array(values))
+    pq.write_table(edited.replace_schema_metadata(table.schema.metadata), path)
+    with pytest.raises(CorruptedFileError, match=message) as caught:
+        read_profile(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).endswith("create the profile again from its spec")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_profile_of_a_spec_that_is_understood_no_more_is_refused(tmp_path):
+    path = tmp_path / "p.parquet"
+    make_profile().write(path)
+    table = pq.read_table(path)
+    head = json.loads(table.schema.metadata[b"nepsbench.profile"])
+    head["spec"]["scheme"] = "old"
+    metadata = {b"nepsbench.profile": json.dumps(head).encode()}
+    pq.write_table(table.replace_schema_metadata(metadata), path)
+    with pytest.raises(CorruptedFileError, match="scheme: Input should be 'jump'"):
         read_profile(path)
 
 
@@ -168,6 +284,13 @@ def test_a_file_that_cannot_be_written_is_one_line(tmp_path):
         ({"space": "nope"}, "unknown space 'nope'; there are: nepsbench101"),
         ({"samples": 0}, "samples: Input should be greater than or equal to 1, not 0"),
         ({"seeds": []}, "seeds is an empty list"),
+        ({"seeds": [2**70]}, "seeds: 1180591620717411303424 is no seed; give numbers from 0 to"),
+        ({"seeds": [-1]}, "seeds: -1 is no seed"),
+        ({"cross": {"N": []}}, "cross.N: List should have at least 1 item"),
+        ({"streams": {"first": 2**64}}, "streams.first: Input should be less than 4294967296"),
+        ({"streams": {"count": 0}}, "streams.count: Input should be greater than or equal to 1"),
+        ({"samples": None}, "samples: Input should be a valid integer, not None"),
+        ({"portfolio": PORTFOLIO, "samples": 2}, "portfolio has 3 configurations, but there are 2"),
         ({"profile": "a b"}, "profile: String should match"),
         ({"scheme": "old"}, "scheme: Input should be 'jump' or 'legacy-counter', not 'old'"),
     ],
