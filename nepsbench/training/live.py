@@ -28,7 +28,8 @@ def train_live(
     Raises:
         InvalidConfigurationError: If the configuration is not in the space.
         DatasetError: If the dataset is not prepared below ``datasets_root``.
-        DivergedError: If a loss is not finite.
+        DivergedError: If a training loss or a weight is not finite.
+        SpecError: If ``epochs`` is beyond the recipe's horizon.
     """
     valid = get_space(space).validate(configuration)
     opened, terms = open_dataset(dataset, datasets_root), get_recipe(recipe)

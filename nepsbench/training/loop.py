@@ -2,13 +2,18 @@
 
 What an epoch computes depends only on the state before it and on (seed, epoch), so it does not
 matter when, where, or how often a trial was interrupted.
+
+A trial diverges when a batch's training loss, or a weight, is not finite: nothing can be learned
+from there on. An evaluation whose loss is not finite though the weights are (it overflowed; running
+averages of batch normalisation can do that for some epochs) says nothing of the trial's future: the
+epoch has neither loss nor accuracy of that split, and training goes on.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
 
 import torch
@@ -27,7 +32,7 @@ Metrics = dict[str, float]
 
 
 class DivergedError(NepsbenchError):
-    """A loss became infinite or no number."""
+    """A training loss or a weight became infinite or no number."""
 
 
 class Interrupted(Exception):  # noqa: N818 - no error: somebody asked for it
@@ -36,12 +41,22 @@ class Interrupted(Exception):  # noqa: N818 - no error: somebody asked for it
 
 @dataclass
 class TrainingState:
-    """What changes while a trial is trained; with the trial itself, all that a checkpoint holds."""
+    """What changes while a trial is trained; with the trial itself, all that a checkpoint holds.
+
+    Attributes:
+        network: Its weights and running averages.
+        optimizer: Its moments.
+        epoch: The last epoch that is done.
+        runtime: Wall time of the trial up to the end of that epoch: set-up, training, evaluation,
+            and what was done with earlier epochs (journal, checkpoint), since plans need it whole.
+        counted: When ``runtime`` was last brought up to date, on this process's clock.
+    """
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
     epoch: int = 0
     runtime: float = 0.0
+    counted: float = field(default_factory=perf_counter)
 
 
 def initial_state(
@@ -54,10 +69,11 @@ def initial_state(
     seed: int,
 ) -> TrainingState:
     """Return the state before epoch 1; the weights derive from ``seed`` alone."""
+    start = perf_counter()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(seed, "initialisation"))
         network = build_network(space, configuration, in_channels=channels, classes=classes)
-    return TrainingState(network, _optimizer(network, configuration, recipe))
+    return TrainingState(network, _optimizer(network, configuration, recipe), counted=start)
 
 
 def train_epochs(
@@ -82,13 +98,14 @@ def train_epochs(
         stopped: Asked before each batch.
 
     Raises:
-        DivergedError: If a loss is not finite.
+        DivergedError: If a training loss or a weight is not finite.
+        SpecError: If ``until`` is beyond the recipe's horizon.
         Interrupted: If ``stopped`` said yes. After either, ``state`` is of no more use.
     """
+    recipe.check_epochs(until)
     base = float(configuration["LearningRate"])
     usage = UsageMeter()
     while state.epoch < until:
-        start = perf_counter()
         epoch = state.epoch + 1
         lr = recipe.learning_rate(base, epoch)
         for group in state.optimizer.param_groups:
@@ -99,9 +116,10 @@ def train_epochs(
             metrics |= _evaluate(
                 name, state.network, data.evaluation_batches(split, recipe), stopped
             )
-        _refuse_divergence(metrics, epoch)
+        if "valid_loss" not in metrics or "test_loss" not in metrics:
+            _refuse_divergence(state.network, epoch)
         state.epoch = epoch
-        state.runtime += perf_counter() - start
+        state.counted, state.runtime = _lap(state.counted, state.runtime)
         forward = metrics["valid_forward_duration"] + metrics["test_forward_duration"]
         metrics["latency"] = forward / (len(data.valid) + len(data.test))
         yield metrics | {"lr": lr, "runtime": state.runtime} | usage.read()
@@ -119,6 +137,8 @@ def _train(state: TrainingState, batches: Iterator[Batch], stopped: Callable[[],
         logits = state.network(images)
         loss = F.cross_entropy(logits, labels)
         mark, forward = _lap(mark, forward)
+        if not math.isfinite(loss.item()):
+            raise DivergedError(f"epoch {state.epoch + 1}: train loss is {loss.item()}")
         state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()
@@ -126,6 +146,7 @@ def _train(state: TrainingState, batches: Iterator[Batch], stopped: Callable[[],
         loss_sum += loss.detach() * len(labels)
         correct += (logits.detach().argmax(1) == labels).sum()
         seen += len(labels)
+        mark = perf_counter()
     return _pass_metrics("train", loss_sum, correct, seen=seen) | {
         "train_duration": perf_counter() - start,
         "train_data_load_duration": loading,
@@ -151,6 +172,7 @@ def _evaluate(
         loss_sum += F.cross_entropy(logits, labels, reduction="sum")
         correct += (logits.argmax(1) == labels).sum()
         seen += len(labels)
+        mark = perf_counter()
     return _pass_metrics(split, loss_sum, correct, seen=seen) | {
         f"{split}_duration": perf_counter() - start,
         f"{split}_data_load_duration": loading,
@@ -165,17 +187,19 @@ def _lap(mark: float, total: float) -> tuple[float, float]:
 
 
 def _pass_metrics(split: str, loss_sum: Tensor, correct: Tensor, *, seen: int) -> Metrics:
+    """Return mean loss and accuracy; neither where the loss is not finite."""
+    if not math.isfinite(loss_sum.item()):
+        return {}
     return {
         f"{split}_loss": loss_sum.item() / seen,
         f"{split}_acc": 100.0 * correct.item() / seen,
     }
 
 
-def _refuse_divergence(metrics: Metrics, epoch: int) -> None:
-    for split in ("train", "valid", "test"):
-        loss = metrics[f"{split}_loss"]
-        if not math.isfinite(loss):
-            raise DivergedError(f"epoch {epoch}: {split} loss is {loss}")
+def _refuse_divergence(network: nn.Module, epoch: int) -> None:
+    for name, weights in network.named_parameters():
+        if not weights.isfinite().all():
+            raise DivergedError(f"epoch {epoch}: the weights {name} are not finite after it")
 
 
 def _optimizer(

@@ -61,8 +61,25 @@ class Recipe(Section):
         """Name and version as they stand in the tables."""
         return f"{self.name}/{self.version}"
 
+    def check_epochs(self, epochs: int) -> None:
+        """Refuse to train further than the schedule goes.
+
+        Raises:
+            SpecError: If ``epochs`` is beyond the horizon.
+        """
+        if epochs > self.horizon:
+            raise SpecError(
+                f"recipe {self.label} ends at epoch {self.horizon}, {epochs} were asked for; "
+                "ask for fewer epochs"
+            )
+
     def learning_rate(self, base: float, epoch: int) -> float:
-        """Return the cosine schedule's learning rate in ``epoch`` (from 1)."""
+        """Return the cosine schedule's learning rate in ``epoch`` (from 1).
+
+        Raises:
+            SpecError: If ``epoch`` is beyond the horizon, where the cosine would rise again.
+        """
+        self.check_epochs(epoch)
         cosine = (1 + math.cos(math.pi * (epoch - 1) / self.horizon)) / 2
         return self.lr_floor + (base - self.lr_floor) * cosine
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from time import perf_counter
@@ -106,7 +105,6 @@ def _train_to_target(trial: TrialSpec, bench: Workbench, progress: Progress) -> 
     job, recipe = bench.job, get_recipe(bench.job.recipe)
     space = get_space(job.space)
     configuration = space.validate(trial.configuration)
-    data = prepare_trial_data(bench.dataset, configuration)
     state = initial_state(
         job.space,
         configuration,
@@ -115,6 +113,7 @@ def _train_to_target(trial: TrialSpec, bench: Workbench, progress: Progress) -> 
         recipe=recipe,
         seed=trial.seed,
     )
+    data = prepare_trial_data(bench.dataset, configuration)
     progress.params = count_params(state.network)
     progress.flops = count_flops(state.network, data.input_shape)
     identity = _identity(trial, bench)
@@ -153,20 +152,20 @@ def _identity(trial: TrialSpec, bench: Workbench) -> Identity:
 
 
 def _epoch_record(trial: TrialSpec, epoch: int, metrics: Metrics) -> dict[str, Any]:
-    """Return the journal's record; a value that is not finite is left out."""
+    """Return the journal's record of an epoch."""
     return {
         "kind": "epoch",
         "taskid": trial.taskid,
         "model_idx": trial.model_idx,
         "epoch": epoch,
-        "metrics": {name: value for name, value in metrics.items() if math.isfinite(value)},
+        "metrics": metrics,
     }
 
 
 def _is_out_of_memory(error: Exception) -> bool:
     """Return whether memory ran out; torch says it of the CPU's in the message only."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and "not enough memory" in str(error)
+        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
     )
 
 

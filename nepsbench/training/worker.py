@@ -58,7 +58,7 @@ def run_worker(job_directory: Path, worker: int) -> WorkerSummary:
         worker: Number of the portfolio, from 0.
 
     Raises:
-        SpecError: If the job cannot be read, or its space or recipe is unknown.
+        SpecError: If the job cannot be read, its recipe is unknown, or its target is beyond it.
         DatasetError: If the dataset is missing or damaged.
         CorruptedFileError: If the worker's journal is damaged.
         StorageError: If the disk is full.
@@ -67,6 +67,7 @@ def run_worker(job_directory: Path, worker: int) -> WorkerSummary:
     interruption = Interruption(job.time_limit)
     portfolio = read_portfolio(job_directory, worker)
     recipe = get_recipe(job.recipe)
+    recipe.check_epochs(job.target_epochs)
     results = job_directory / "results"
     journal_path = results / f"worker-{worker}.journal"
     done_path = results / f"worker-{worker}.done"
