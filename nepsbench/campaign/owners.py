@@ -1,7 +1,7 @@
-"""Who waits for a job: so that an old try, when it is told to stop, leaves a newer try's job alone.
+"""Who waits for a job: so that a run that is stopped leaves the job of another run alone.
 
-Airflow may start the next try of a cleared task before it tells the old one to stop. Both know the
-job by its key; the last one that claimed it owns it.
+Two runs of the same campaign share its jobs, which both know by their keys; the last one that
+claimed a job owns it.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def chosen_wave(context: Mapping[str, Any], campaign: Campaign) -> int:
     from nepsbench.home import data_home
 
     events = context["triggering_asset_events"]
-    told = [event.extra["epochs"] for asset in events for event in events[asset] if event.extra]
+    told = [(event.extra or {}).get("epochs") for asset in events for event in events[asset]]
     given = context["params"].get("epochs") or (told[-1] if told else None)
     return int(given) if given else first_unfinished_wave(campaign, data_home())
 
