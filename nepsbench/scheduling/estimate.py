@@ -109,16 +109,33 @@ def _fit(
     design = (features[:, usable] - centre[usable]) / scale[usable]
     x = np.column_stack([np.ones(int(known.sum())), design[known]])
     ridge = np.diag([0.0] + [_RIDGE * len(x)] * design.shape[1])
-    weights = np.ones(len(x))
+    residuals = np.zeros(len(x))
     for _ in range(_ROUNDS):
-        inverse = np.linalg.inv((x.T * weights) @ x + ridge)
-        coefficients = inverse @ (x.T @ (weights * target))
-        residuals = target - x @ coefficients
         spread = max(1.4826 * float(np.median(np.abs(residuals))), 1e-9)
         weights = 1.0 / np.maximum(np.abs(residuals) / (_HUBER * spread), 1.0)
+        coefficients, leverage = weighted_fit(x, target, weights, ridge=ridge)
+        residuals = target - x @ coefficients
     fitted = np.exp(np.column_stack([np.ones(len(design)), design]) @ coefficients)
     if len(x) < ENOUGH_MEASURED:
         return fitted, None
-    # Leave-one-out errors of a linear fit in closed form (the PRESS statistic).
-    leverage = np.minimum(weights * np.einsum("ij,jk,ik->i", x, inverse, x), 0.99)
-    return fitted, float(np.exp(np.quantile(residuals / (1 - leverage), 0.95)))
+    errors = residuals / (1 - np.minimum(leverage, 0.99))
+    return fitted, float(np.exp(np.quantile(errors, 0.95)))
+
+
+def weighted_fit(
+    x: FloatArray, target: FloatArray, weights: FloatArray, *, ridge: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the coefficients of a weighted ridge fit, and the leverage of each row in it.
+
+    A row's residual over (1 - leverage) is its error under a fit without it (D. M. Allen's PRESS,
+    1974): exactly so for fixed weights.
+
+    Args:
+        x: Features, shape (rows, features).
+        target: Shape (rows,).
+        weights: Shape (rows,).
+        ridge: Penalty, shape (features, features).
+    """
+    inverse = np.linalg.inv((x.T * weights) @ x + ridge)
+    coefficients = inverse @ (x.T @ (weights * target))
+    return coefficients, weights * np.einsum("ij,jk,ik->i", x, inverse, x)

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from nepsbench.scheduling.estimate import DEFAULT_SECONDS, cost_features, seconds_per_epoch
+from nepsbench.scheduling.estimate import (
+    DEFAULT_SECONDS,
+    cost_features,
+    seconds_per_epoch,
+    weighted_fit,
+)
 from nepsbench.spaces import get_space
 from nepsbench.spaces.nepsbench101_cost import flops
 from nepsbench.spaces.networks.registry import build_network
@@ -82,3 +87,16 @@ def test_counted_flops_are_those_of_the_network(codes):
         network = build_network("nepsbench101", configuration, in_channels=1, classes=7)
         counted = flops(row[None], image_size=12, channels=1, classes=7)[0]
         assert counted == pytest.approx(count_flops(network, (1, side, side)))
+
+
+def test_leverage_gives_the_error_of_a_fit_without_the_row():
+    random = np.random.default_rng(3)
+    x = np.column_stack([np.ones(20), random.normal(size=(20, 3))])
+    target, weights = random.normal(size=20), random.uniform(0.1, 1, 20)
+    ridge = np.diag([0.0, 0.2, 0.2, 0.2])
+    coefficients, leverage = weighted_fit(x, target, weights, ridge=ridge)
+    errors = (target - x @ coefficients) / (1 - leverage)
+    for row in range(20):
+        others = np.arange(20) != row
+        without, _ = weighted_fit(x[others], target[others], weights[others], ridge=ridge)
+        assert errors[row] == pytest.approx(target[row] - x[row] @ without)
