@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from nepsbench.errors import CorruptedFileError, SpecError
 from nepsbench.sampling.profile import Profile
 from nepsbench.scheduling.assignment import IntArray
-from nepsbench.schema import Status
 from nepsbench.spaces.parameters import FloatArray
 
 
@@ -24,16 +23,16 @@ class Measured:
     Attributes:
         seconds_per_epoch: NaN where unknown, shape (trials,).
         epochs: Epochs trained, shape (trials,).
-        diverged: True where no training can go on, shape (trials,).
+        ended: True where no training is to come, shape (trials,).
     """
 
     seconds_per_epoch: FloatArray
     epochs: IntArray
-    diverged: NDArray[np.bool_]
+    ended: NDArray[np.bool_]
 
     def epochs_left(self, target: int) -> IntArray:
         """Return how many epochs each trial lacks to ``target``."""
-        return np.where(self.diverged, 0, np.maximum(target - self.epochs, 0))
+        return np.where(self.ended, 0, np.maximum(target - self.epochs, 0))
 
 
 def nothing_measured(profile: Profile) -> Measured:
@@ -60,13 +59,10 @@ def read_measured(path: Path, profile: Profile) -> Measured:
         raise CorruptedFileError(
             f"{path}: not a readable Parquet file ({reason}); write it again"
         ) from None
-    for name in ("taskid", "model_idx", "seconds_per_epoch"):
-        if name not in table.column_names:
-            raise SpecError(
-                f"{path}: has no column {name!r}; measured runtimes need taskid, model_idx and "
-                "seconds_per_epoch"
-            )
-    return align(table, profile)
+    try:
+        return align(table, profile)
+    except SpecError as error:
+        raise SpecError(f"{path}: {error}") from None
 
 
 def align(table: pa.Table, profile: Profile) -> Measured:
@@ -74,12 +70,16 @@ def align(table: pa.Table, profile: Profile) -> Measured:
 
     Args:
         table: ``taskid``, ``model_idx``, ``seconds_per_epoch`` and, if known, ``epochs`` (trained)
-            and ``status``. Rows of other trials are left out; a trial without a row is unknown.
+            and ``ended`` (no training is to come). Rows of other trials are left out; a trial
+            without a row, or with a null there, is unknown.
         profile: The profile.
+
+    Raises:
+        SpecError: If a column is missing, or holds something else.
     """
     measured = nothing_measured(profile)
     # One number a trial, so that a million of them are found by one binary search.
-    taskid, model_idx = _int_column(table, "taskid"), _int_column(table, "model_idx")
+    taskid, model_idx = _keys(table, "taskid"), _keys(table, "model_idx")
     stride = 1 + int(max(profile.model_idx.max(initial=0), model_idx.max(initial=0)))
     keys = profile.taskid * stride + profile.model_idx
     order = np.argsort(keys, kind="stable")
@@ -87,15 +87,36 @@ def align(table: pa.Table, profile: Profile) -> Measured:
     position = np.searchsorted(keys, wanted, sorter=order)
     rows = order[np.minimum(position, len(order) - 1)]
     found = (position < len(order)) & (keys[rows] == wanted)
-    seconds = np.asarray(table["seconds_per_epoch"], dtype=np.float64)
-    measured.seconds_per_epoch[rows[found]] = seconds[found]
+    measured.seconds_per_epoch[rows[found]] = _numbers(table, "seconds_per_epoch")[found]
     if "epochs" in table.column_names:
-        measured.epochs[rows[found]] = _int_column(table, "epochs")[found]
-    if "status" in table.column_names:
-        diverged = np.array(table["status"].to_pylist(), dtype=object) == Status.DIVERGED.value
-        measured.diverged[rows[found]] = diverged[found]
+        epochs = np.nan_to_num(_numbers(table, "epochs"), posinf=0).astype(np.int64)
+        measured.epochs[rows[found]] = epochs[found]
+    if "ended" in table.column_names:
+        measured.ended[rows[found]] = _numbers(table, "ended")[found] == 1
     return measured
 
 
-def _int_column(table: pa.Table, name: str) -> IntArray:
-    return np.asarray(table[name], dtype=np.int64)
+def _keys(table: pa.Table, name: str) -> IntArray:
+    """Return a column of whole numbers without gaps."""
+    column = _column(table, name)
+    if not pa.types.is_integer(column.type) or column.null_count:
+        raise SpecError(f"column {name!r} must hold a whole number in every row")
+    return np.asarray(column, dtype=np.int64)
+
+
+def _numbers(table: pa.Table, name: str) -> FloatArray:
+    """Return a column of numbers, or of yes and no; a null is NaN."""
+    column = _column(table, name)
+    kinds = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_null)
+    if not any(is_kind(column.type) for is_kind in kinds):
+        raise SpecError(f"column {name!r} must hold numbers, not {column.type}")
+    return np.asarray(column.cast(pa.float64()), dtype=np.float64)
+
+
+def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
+    if name not in table.column_names:
+        raise SpecError(
+            f"has no column {name!r}; measured runtimes need taskid, model_idx and "
+            "seconds_per_epoch"
+        )
+    return table[name]

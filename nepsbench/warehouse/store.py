@@ -180,12 +180,12 @@ class Warehouse:
 
         Args:
             profile: The profile.
-            retry_failed: If False, trials that failed or ran out of memory count as diverged:
-                nothing more is to come of them.
+            retry_failed: If False, trials that failed or ran out of memory have ended, like
+                those that diverged.
 
         Returns:
             One row a trial: ``taskid``, ``model_idx``, ``seconds_per_epoch`` (mean wall time, null
-            if it has no epoch), ``epochs`` trained, ``status``.
+            if it has no epoch), ``epochs`` trained, ``ended`` (no training is to come).
         """
         with self.connect() as connection, self._explained():
             parameters = {"profile": profile, "retry_failed": retry_failed}

@@ -23,7 +23,7 @@ def profile():
 
 @pytest.fixture
 def pilot(profile):
-    """Three epochs of every trial; the last one diverged."""
+    """Three epochs of every trial; the last one diverged, so nothing more is to come of it."""
     count = len(profile)
     return pa.table(
         {
@@ -31,7 +31,7 @@ def pilot(profile):
             "model_idx": profile.model_idx,
             "seconds_per_epoch": np.arange(1.0, count + 1),
             "epochs": np.full(count, 3),
-            "status": ["complete"] * (count - 1) + ["diverged"],
+            "ended": [False] * (count - 1) + [True],
         }
     )
 
@@ -71,11 +71,11 @@ def test_measured_rows_find_their_trials_in_any_order(profile, pilot):
     stranger = pilot.slice(0, 1).set_column(0, "taskid", pa.array([99]))
     measured = align(pa.concat_tables([stranger, shuffled]), profile)
     np.testing.assert_array_equal(measured.seconds_per_epoch, pilot["seconds_per_epoch"])
-    assert measured.diverged.tolist() == [False] * (len(profile) - 1) + [True]
+    assert measured.ended.tolist() == [False] * (len(profile) - 1) + [True]
 
 
 def test_what_fits_no_job_is_written_as_rows_of_the_profile(profile, tmp_path):
-    limits = Limits(time_limit=660, startup=60, margin=1)
+    limits = Limits(time_limit=780, startup=60, margin=1)
     plan_wave(profile, limits, epochs=4).write(tmp_path)
     summary = json.loads((tmp_path / "plan.json").read_text())
     assert (summary["trials"], summary["remainder"]) == (2, 10)
@@ -96,6 +96,30 @@ def test_a_file_without_runtimes_is_refused_by_the_missing_column(profile, tmp_p
     pq.write_table(pa.table({"taskid": [0]}), tmp_path / "wrong.parquet")
     with pytest.raises(SpecError, match=r"wrong\.parquet: has no column 'model_idx'"):
         read_measured(tmp_path / "wrong.parquet", profile)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("seconds_per_epoch", ["fast"], "'seconds_per_epoch' must hold numbers, not string"),
+        ("epochs", ["many"], "'epochs' must hold numbers, not string"),
+        ("taskid", ["0"], "'taskid' must hold a whole number in every row"),
+        ("model_idx", pa.array([None], pa.int64()), "'model_idx' must hold a whole number"),
+    ],
+)
+def test_runtimes_that_are_no_numbers_are_refused_by_name(profile, tmp_path, name, values, message):
+    row = {"taskid": [0], "model_idx": [1], "seconds_per_epoch": [1.0], "epochs": [1]}
+    pq.write_table(pa.table({**row, name: values}), tmp_path / "wrong.parquet")
+    with pytest.raises(SpecError, match=rf"wrong\.parquet: column {message}"):
+        read_measured(tmp_path / "wrong.parquet", profile)
+
+
+def test_a_trial_of_unknown_epochs_and_seconds_is_trained_from_the_start(profile):
+    row = {"taskid": [0], "model_idx": [1], "seconds_per_epoch": [None]}
+    for epochs in ([None], [float("nan")]):
+        measured = align(pa.table({**row, "epochs": epochs, "ended": [None]}), profile)
+        assert np.isnan(measured.seconds_per_epoch[0])
+        assert measured.epochs_left(12)[0] == 12
 
 
 def test_the_command_plans_reports_and_warns_below_the_cutoff(profile, pilot, tmp_path):

@@ -225,7 +225,14 @@ def test_failed_trials_count_as_ended_unless_they_are_tried_again(warehouse: War
     tried = warehouse.seconds_per_epoch("p", retry_failed=True)
     ended = warehouse.seconds_per_epoch("p", retry_failed=False)
 
-    assert (tried["status"].to_pylist(), ended["status"].to_pylist()) == (["oom"], ["diverged"])
+    assert (tried["ended"].to_pylist(), ended["ended"].to_pylist()) == ([False], [True])
+
+
+def test_diverged_trials_have_ended_and_others_go_on(warehouse: Warehouse) -> None:
+    warehouse.ingest(BENCHMARK, *results(1, 1, target=3, status="diverged", reason="loss"))
+    assert warehouse.seconds_per_epoch("p")["ended"].to_pylist() == [True]
+    warehouse.ingest(BENCHMARK, *results(1, 3, profile="q"))
+    assert warehouse.seconds_per_epoch("q")["ended"].to_pylist() == [False]
 
 
 @settings(max_examples=3, deadline=None)

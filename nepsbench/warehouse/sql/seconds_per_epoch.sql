@@ -4,8 +4,7 @@ SELECT
   model_idx,
   seconds_per_epoch,
   trials.epochs,
-  CASE WHEN NOT $$retry_failed AND status IN ('failed', 'oom') THEN 'diverged' ELSE status END
-    AS status
+  status = 'diverged' OR (NOT $$retry_failed AND status IN ('failed', 'oom')) AS ended
 FROM trials
 LEFT JOIN (
   SELECT taskid, model_idx, arg_max(runtime, epoch) / max(epoch) AS seconds_per_epoch
