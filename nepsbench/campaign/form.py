@@ -13,6 +13,7 @@ from nepsbench.boundary import Section, first_problem
 from nepsbench.errors import SpecError
 from nepsbench.sampling.spec import Name, ProfileSpec, parse_spec
 from nepsbench.spaces import get_space
+from nepsbench.training.recipe import get_recipe
 
 #: The most waves a campaign can have; the DAG has as many slots.
 MAX_WAVES = 4
@@ -117,6 +118,7 @@ def parse_campaign(values: dict[str, Any]) -> Campaign:
     except ValidationError as error:
         raise SpecError(f"campaign: {first_problem(error, Campaign)}") from None
     get_space(campaign.space)
+    get_recipe(campaign.recipe).check_epochs(campaign.waves[-1])
     from nepsbench.datasets import dataset_names
 
     if campaign.dataset not in dataset_names():

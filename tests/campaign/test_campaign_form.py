@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -34,6 +36,7 @@ def test_one_training_seed_for_all_reaches_the_spec():
         ({"waves": "12,3"}, "give 1 to 4 rising numbers of epochs"),
         ({"waves": "1,2,3,4,5"}, "give 1 to 4 rising numbers of epochs"),
         ({"waves": "x"}, "waves.0: Input should be a valid integer"),
+        ({"waves": "3,201"}, "recipe nepsbench101/1 ends at epoch 200, 201 were asked for"),
         ({"streams": 0}, "streams: Input should be greater than or equal to 1, not 0"),
         ({"release": "one"}, "release: String should match pattern"),
         ({"space": "nope"}, "unknown space 'nope'; there are: nepsbench101"),
@@ -46,6 +49,17 @@ def test_nonsense_is_refused_in_one_line(values, message):
         parse_campaign(values)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_form_is_checked_without_torch():
+    code = (
+        "import sys; from nepsbench.campaign.form import parse_campaign; "
+        "parse_campaign({}); print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "False"
 
 
 def test_a_campaign_survives_its_folder(tmp_path):
