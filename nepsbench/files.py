@@ -17,6 +17,7 @@ _REFUSALS = (
     errno.EEXIST,
     errno.EFBIG,
     errno.EISDIR,
+    errno.ENAMETOOLONG,
     errno.ENOENT,
     errno.ENOTDIR,
     errno.EPERM,

@@ -24,9 +24,10 @@ def jobs() -> None:
 def plan_jobs(
     profile: Path = typer.Argument(help="A profile that nepsbench wrote."),
     output: Path = typer.Option(..., "--output", "-o", help="Folder for the plan."),
+    force: bool = typer.Option(False, help="Write over a plan that stands in the folder."),
     epochs: int = typer.Option(..., min=1, help="Train every trial up to this epoch."),
     measured: Path | None = typer.Option(
-        None, help="Parquet with taskid, model_idx, seconds_per_epoch and, if known, epochs."
+        None, help="Parquet: taskid, model_idx, seconds_per_epoch; if known, epochs and ended."
     ),
     home: Path | None = typer.Option(None, help="Data home to read measured runtimes from."),
     nodes: int = typer.Option(1, help="Most nodes of a job."),
@@ -46,14 +47,19 @@ def plan_jobs(
 ) -> None:
     """Bundle a profile's trials into worker portfolios and jobs, longest trials first.
 
+    A plan to look at: its folders have portfolios, but no job.json, so that worker run refuses
+    them. Campaigns plan, and run, by themselves.
+
     Example: nepsbench jobs plan profile.parquet --epochs 12 --nodes 4 --cpus-per-node 48 -o plan
     """
     from nepsbench.sampling import read_profile
     from nepsbench.scheduling import Limits
     from nepsbench.scheduling.timelimit import parse_time_limit
     from nepsbench.scheduling.wave import plan_wave
+    from nepsbench.training.recipe import get_recipe
 
     trials = read_profile(profile)
+    get_recipe(trials.space.name).check_epochs(epochs)
     limits = Limits(
         nodes=nodes,
         cpus_per_node=cpus_per_node,
@@ -67,10 +73,10 @@ def plan_jobs(
         cutoff=cutoff,
     )
     wave = plan_wave(trials, limits, epochs=epochs, measured=_measured(trials, measured, home))
-    wave.write(output)
+    wave.write(output, force=force)
     for line in _report(wave):
         typer.echo(line)
-    for warning in _warnings(wave):
+    for warning in wave.warnings:
         typer.echo(f"warning: {warning}", err=True)
     typer.echo(f"written to {output}")
 
@@ -112,30 +118,3 @@ def _report(wave: WavePlan) -> list[str]:
             2, ("time limit", f"{format_time_limit(plan.jobs[0].resources.time_limit)} at most")
         )
     return [f"{name:<12} {value}" for name, value in rows]
-
-
-def _warnings(wave: WavePlan) -> list[str]:
-    """Return what the user should think about before submitting."""
-    plan, limits, warnings = wave.plan, wave.plan.limits, []
-    if plan.utilisation < limits.cutoff:
-        warnings.append(
-            f"predicted utilisation {plan.utilisation:.0%} is below {limits.cutoff:.0%}; "
-            "give fewer or smaller nodes, more memory, or more trials"
-        )
-    if len(plan.remainder):
-        warnings.append(
-            f"{len(plan.remainder):,} trials fit no job and stand in remainder.parquet; raise "
-            "nodes, max-jobs, time-limit or memory, or plan again after these jobs"
-        )
-    if len(plan.partial):
-        warnings.append(
-            f"{len(plan.partial):,} trials are longer than a job may last; they stop at the "
-            "time limit and go on from their checkpoints when planned again"
-        )
-    tail = wave.estimate.tail
-    if tail and tail > limits.margin and wave.estimate.measured < len(wave.estimate.seconds):
-        warnings.append(
-            f"one estimated runtime in twenty is more than {tail:.2f} times too short; "
-            f"give --margin {tail:.2f}"
-        )
-    return warnings

@@ -6,7 +6,7 @@ The portfolio format is a contract with the training worker: see ``docs/architec
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,28 +15,41 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nepsbench.files import replacing, write_text
+from nepsbench.errors import SpecError
+from nepsbench.files import replacing, storage_errors, write_text
 from nepsbench.scheduling.plan import Plan, PlannedJob
 
 _KEYS = ("taskid", "model_idx", "seed")
 _NEEDS = ("cpus", "memory_mb", "seconds_per_epoch")
 
 
-def write_plan(plan: Plan, rows: pa.Table, directory: Path) -> list[Path]:
+def write_plan(
+    plan: Plan,
+    rows: pa.Table,
+    directory: Path,
+    *,
+    warnings: Sequence[str] = (),
+    force: bool = False,
+) -> list[Path]:
     """Write ``plan.json``, ``<job>/portfolios.jsonl`` and, if there is one, the remainder.
 
     Args:
         plan: What to write.
         rows: The profile's rows that were planned: row i is trial i of the plan.
         directory: Where to; made if it is not there.
+        warnings: What ``plan.json`` says that a person should think about.
+        force: Write over a plan that stands there.
 
     Returns:
         The folder of each job, in the plan's order.
 
     Raises:
+        SpecError: If a plan stands there, and ``force`` is not given.
         StorageError: If the disk is full or the folder cannot be written.
     """
-    _forget_earlier_plan(directory)
+    with storage_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+        _forget_earlier_plan(directory, force=force)
     trials = trials_as_json(rows)
     folders = [directory / f"job-{number:04}" for number in range(len(plan.jobs))]
     for folder, job in zip(folders, plan.jobs, strict=True):
@@ -45,12 +58,17 @@ def write_plan(plan: Plan, rows: pa.Table, directory: Path) -> list[Path]:
         with replacing(directory / "remainder.parquet") as temporary:
             pq.write_table(rows.take(pa.array(plan.remainder)), temporary)
     # The summary comes last: where it stands, everything that it tells of stands too.
-    write_text(directory / "plan.json", json.dumps(summary(plan), indent=2) + "\n")
+    write_text(directory / "plan.json", json.dumps(summary(plan, warnings), indent=2) + "\n")
     return folders
 
 
-def _forget_earlier_plan(directory: Path) -> None:
+def _forget_earlier_plan(directory: Path, *, force: bool) -> None:
     """Delete what :func:`write_plan` wrote there before, the summary first."""
+    if (directory / "plan.json").exists() and not force:
+        raise SpecError(
+            f"{directory}: holds a plan already; choose another folder, or write over it with "
+            "--force"
+        )
     for name in ("plan.json", "remainder.parquet", "job-*/portfolios.jsonl"):
         for path in directory.glob(name):
             path.unlink()
@@ -93,8 +111,8 @@ def _json_values(column: pa.ChunkedArray) -> list[str]:
     return spelled
 
 
-def summary(plan: Plan) -> dict[str, Any]:
-    """Return what ``plan.json`` says: limits, prediction, and what each job asks for."""
+def summary(plan: Plan, warnings: Sequence[str] = ()) -> dict[str, Any]:
+    """Return what ``plan.json`` says: limits, prediction, warnings, and what each job asks for."""
     return {
         "limits": asdict(plan.limits),
         "trials": plan.trials,
@@ -106,6 +124,7 @@ def summary(plan: Plan) -> dict[str, Any]:
         "reserved_cpu_hours": plan.reserved_cpu_hours,
         "partial": len(plan.partial),
         "remainder": len(plan.remainder),
+        "warnings": list(warnings),
         "jobs": [
             {
                 "folder": f"job-{number:04}",

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nepsbench.cli.main import app
-from nepsbench.errors import SpecError
+from nepsbench.errors import SpecError, StorageError
 from nepsbench.sampling import create_profile
 from nepsbench.sampling.spec import parse_spec
 from nepsbench.scheduling import Limits
@@ -84,12 +84,79 @@ def test_what_fits_no_job_is_written_as_rows_of_the_profile(profile, tmp_path):
     assert len(remainder) == 10
 
 
-def test_a_new_plan_replaces_the_old_one(profile, tmp_path):
+def test_a_plan_is_written_over_only_by_force(profile, tmp_path):
     plan_wave(profile, Limits(max_jobs=2, time_limit=1200), epochs=4).write(tmp_path)
     assert (tmp_path / "job-0001/portfolios.jsonl").exists()
-    plan_wave(profile, Limits(), epochs=4).write(tmp_path)
+    before = (tmp_path / "plan.json").read_bytes()
+    with pytest.raises(SpecError, match="holds a plan already; choose another folder"):
+        plan_wave(profile, Limits(), epochs=4).write(tmp_path)
+    assert (tmp_path / "plan.json").read_bytes() == before
+    assert (tmp_path / "job-0001/portfolios.jsonl").exists()
+    plan_wave(profile, Limits(), epochs=4).write(tmp_path, force=True)
     assert not (tmp_path / "job-0001/portfolios.jsonl").exists()
     assert not (tmp_path / "remainder.parquet").exists()
+
+
+def test_a_plan_cut_short_while_writing_is_no_plan_yet(profile, tmp_path):
+    plan_wave(profile, Limits(max_jobs=2, time_limit=1200), epochs=4).write(tmp_path)
+    (tmp_path / "plan.json").unlink()
+    plan_wave(profile, Limits(), epochs=4).write(tmp_path)
+    assert not (tmp_path / "job-0001/portfolios.jsonl").exists()
+
+
+@pytest.mark.parametrize("place", ["file/plan", "file", "n" * 300])
+def test_a_folder_that_cannot_be_made_is_one_line(profile, tmp_path, place):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="cannot be written") as caught:
+        plan_wave(profile, Limits(), epochs=4).write(tmp_path / place)
+    assert "\n" not in str(caught.value)
+
+
+def uneven_pilot(profile, count):
+    """Seconds of the first trials, one in six of them ten times those of the others."""
+    seconds = np.where(np.arange(count) % 6, 10.0, 100.0)
+    return align(
+        pa.table(
+            {
+                "taskid": profile.taskid[:count],
+                "model_idx": profile.model_idx[:count],
+                "seconds_per_epoch": seconds,
+            }
+        ),
+        profile,
+    )
+
+
+def test_the_margin_is_raised_to_the_tail_of_the_estimate(profile):
+    wave = plan_wave(profile, Limits(), epochs=4, measured=uneven_pilot(profile, 11))
+    assert wave.estimate.tail > 1.25
+    assert wave.plan.limits.margin == wave.estimate.tail
+    assert any("planned with this margin instead of 1.25" in line for line in wave.warnings)
+
+
+def test_the_margin_stays_where_every_trial_was_measured(profile):
+    wave = plan_wave(profile, Limits(), epochs=4, measured=uneven_pilot(profile, len(profile)))
+    assert wave.estimate.tail > 1.25
+    assert wave.plan.limits.margin == 1.25
+
+
+def test_a_plan_keeps_its_warnings(profile, tmp_path):
+    wave = plan_wave(profile, Limits(cpus_per_node=48, time_limit=900), epochs=20)
+    wave.write(tmp_path)
+    assert json.loads((tmp_path / "plan.json").read_text())["warnings"] == list(wave.warnings)
+    assert [line.split(";")[0] for line in wave.warnings] == [
+        "predicted utilisation 25% is below 80%",
+        "12 trials are longer than a job may last",
+    ]
+    assert plan_wave(profile, Limits(), epochs=4).warnings == ()
+
+
+def test_no_more_epochs_are_planned_than_the_recipe_has(profile, tmp_path):
+    profile.write(tmp_path / "profile.parquet")
+    command = ["jobs", "plan", str(tmp_path / "profile.parquet"), "--epochs", "201"]
+    result = CliRunner().invoke(app, [*command, "-o", str(tmp_path / "plan")])
+    assert "ends at epoch 200, 201 were asked for" in str(result.exception)
+    assert not (tmp_path / "plan").exists()
 
 
 def test_a_file_without_runtimes_is_refused_by_the_missing_column(profile, tmp_path):
