@@ -29,9 +29,14 @@ def run(
     Exit code 0: every trial has an outcome. 3: the time limit or a signal left trials for another
     run. 1: an error that stops the worker, such as a full disk.
     """
-    from nepsbench.training.worker import run_worker
+    from nepsbench.training.interruption import Interruption
 
-    summary = run_worker(job, worker)
+    interruption = Interruption()
+    with interruption.listening():
+        # Torch takes seconds to load; a signal in them must not kill the worker.
+        from nepsbench.training.worker import run_worker
+
+        summary = run_worker(job, worker, interruption)
     typer.echo(" ".join(f"{status}={n}" for status, n in summary.counts.items()))
     if summary.remaining:
         raise typer.Exit(TRIALS_REMAIN)

@@ -12,6 +12,7 @@ from nepsbench.cluster.definition import ClusterFile
 from nepsbench.cluster.interface import Completed, Handle, Job, Queue, Snapshot
 from nepsbench.cluster.outcome import read_poll
 from nepsbench.cluster.shell import fill, quote, words
+from nepsbench.cluster.warning import stop_time, warning_time
 from nepsbench.errors import ClusterError
 
 #: Seconds between the order to stop and the end by force, when a job of processes is cancelled.
@@ -22,11 +23,6 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 def open_queue(cluster: ClusterFile) -> Queue:
     """Return the queue of a cluster."""
     return SlurmQueue(cluster) if cluster.kind == "slurm" else ProcessesQueue(cluster)
-
-
-def warning_time(time_limit: int) -> int:
-    """Return how many seconds before its time limit a worker is told to stop (SIGUSR1)."""
-    return max(1, min(120, time_limit // 4))
 
 
 def setup_text(cluster: ClusterFile) -> str:
@@ -138,7 +134,7 @@ class ProcessesQueue:
             threads=_thread_exports(job),
             tasks=str(job.resources.tasks),
             warning=str(warning_time(limit)),
-            early=str(max(1, limit - warning_time(limit))),
+            early=str(max(1, stop_time(limit))),
             limit=str(limit),
             command=words(job.command),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nepsbench.cluster.warning import stop_time
 from nepsbench.errors import SpecError
 
 
@@ -62,8 +63,11 @@ class Limits:
 
     @property
     def capacity(self) -> float:
-        """Seconds of predicted training that fit one worker, start-up and margin taken off."""
-        return (self.time_limit - self.startup) / self.margin
+        """Seconds of predicted training that fit one worker before it is told to stop.
+
+        Start-up and margin are taken off.
+        """
+        return (stop_time(self.time_limit) - self.startup) / self.margin
 
     def workers_per_node(self, memory_mb: float = 0.0) -> int:
         """Return how many workers of ``memory_mb`` fit a node, by CPUs and by memory."""

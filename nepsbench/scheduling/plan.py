@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nepsbench.cluster.interface import Resources
+from nepsbench.cluster.warning import time_limit_for
 from nepsbench.errors import SpecError
 from nepsbench.scheduling.assignment import (
     TOLERANCE,
@@ -206,7 +207,7 @@ def _jobs(
 
 def _resources(seconds: FloatArray, limits: Limits, per_node: int, memory_mb: float) -> Resources:
     """Return what a job with these workers asks for: its time limit in whole minutes."""
-    needed = limits.startup + limits.margin * float(seconds.max())
+    needed = time_limit_for(limits.startup + limits.margin * float(seconds.max()))
     return Resources(
         nodes=math.ceil(len(seconds) / per_node),
         tasks=len(seconds),

@@ -1,7 +1,11 @@
-"""When a worker must stop: a signal, or the end of its job's time."""
+"""When a worker must stop: a signal, or the end of its job's time.
+
+Imports nothing heavy, so that a worker can listen before torch is loaded.
+"""
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
@@ -9,31 +13,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from nepsbench.cluster.warning import stop_time
+
 SIGNALS = (signal.SIGUSR1, signal.SIGTERM)
 
-#: Seconds kept free at the end of a job for what cannot be interrupted (a batch, a checkpoint).
-RESERVE = 2.0
 #: An epoch may take this much longer than the longest one so far.
 _MARGIN = 1.25
 
 
 class Interruption:
-    """Knows the deadline, and whether a signal came.
+    """Knows the deadline, and whether a signal came. Without a limit there is no deadline."""
 
-    Args:
-        time_limit: Seconds that the job may take from its start.
-        reserve: Seconds of it that training leaves unused.
-    """
-
-    def __init__(self, time_limit: float, *, reserve: float = RESERVE) -> None:
-        began = float(os.environ.get("SLURM_JOB_START_TIME") or time.time())
-        self._deadline = began + time_limit - min(reserve, time_limit / 10)
+    def __init__(self) -> None:
+        self._began = _job_start()
+        self._deadline = math.inf
         self._signal: signal.Signals | None = None
 
+    def limit(self, time_limit: int) -> None:
+        """Set the job's time limit; the deadline is when the queue's warning is due."""
+        self._deadline = self._began + stop_time(time_limit)
+
     @property
-    def signalled(self) -> str | None:
-        """The name of the signal that came, or None."""
-        return self._signal.name if self._signal is not None else None
+    def signalled(self) -> signal.Signals | None:
+        """The signal that came, or None."""
+        return self._signal
 
     def now(self) -> bool:
         """Return whether the epoch in flight must be abandoned."""
@@ -55,3 +58,13 @@ class Interruption:
 
     def _heard(self, number: int, _frame: FrameType | None) -> None:
         self._signal = signal.Signals(number)
+
+
+def _job_start() -> float:
+    """Return when the job's script says that it started; now, if it says nothing of sense."""
+    now = time.time()
+    try:
+        started = float(os.environ.get("NEPSBENCH_STARTED", ""))
+    except ValueError:
+        return now
+    return started if 0 < started <= now else now

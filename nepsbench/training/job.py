@@ -21,7 +21,7 @@ class JobSpec(Section):
     dataset: str
     recipe: str
     target_epochs: int = Field(gt=0)
-    time_limit: float = Field(gt=0)
+    time_limit: int = Field(gt=0)
     campaign_directory: Path
     datasets_directory: Path
 

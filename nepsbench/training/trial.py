@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from time import perf_counter
@@ -88,16 +89,22 @@ def _attempt(trial: TrialSpec, bench: Workbench, progress: Progress) -> tuple[St
     except StorageError:
         raise
     except Interrupted:
-        signalled = bench.interruption.signalled
-        if signalled is not None:
-            return Status.PENDING, f"stopped by {signalled}"
-        limit = bench.job.time_limit
-        return Status.TIMEOUT, f"the job's time limit of {limit:g} s left no time for an epoch"
+        return _interrupted(bench)
     except DivergedError as error:
         return Status.DIVERGED, str(error)
     except Exception as error:
         return (Status.OOM if _is_out_of_memory(error) else Status.FAILED), _one_line(error)
     return Status.COMPLETE, None
+
+
+def _interrupted(bench: Workbench) -> tuple[Status, str]:
+    """Return why the trial was stopped: somebody's order, or the job's time (SIGUSR1 says so)."""
+    signalled = bench.interruption.signalled
+    if signalled is None:
+        limit = bench.job.time_limit
+        return Status.TIMEOUT, f"the job's time limit of {limit} s left no time for an epoch"
+    status = Status.TIMEOUT if signalled == signal.SIGUSR1 else Status.PENDING
+    return status, f"stopped by {signalled.name}"
 
 
 def _train_to_target(trial: TrialSpec, bench: Workbench, progress: Progress) -> None:

@@ -47,15 +47,18 @@ class WorkerSummary:
         return self.counts[Status.TIMEOUT.value] + self.counts[Status.PENDING.value]
 
 
-def run_worker(job_directory: Path, worker: int) -> WorkerSummary:
+def run_worker(
+    job_directory: Path, worker: int, interruption: Interruption | None = None
+) -> WorkerSummary:
     """Train the portfolio of ``worker``; write its journal and, at the end, its summary.
 
-    Stops early, after abandoning the epoch in flight, on SIGUSR1, SIGTERM and before the job's
-    time limit. Must run in the main thread.
+    Stops early, after abandoning the epoch in flight, on SIGUSR1, SIGTERM and when the queue's
+    warning of the job's time limit is due. Must run in the main thread.
 
     Args:
         job_directory: Holds ``job.json`` and ``portfolios.jsonl`` (``docs/architecture.md``).
         worker: Number of the portfolio, from 0.
+        interruption: One that listens already; without it signals are heard from here on.
 
     Raises:
         SpecError: If the job cannot be read, its recipe is unknown, or its target is beyond it.
@@ -64,7 +67,8 @@ def run_worker(job_directory: Path, worker: int) -> WorkerSummary:
         StorageError: If the disk is full.
     """
     job = read_job(job_directory)
-    interruption = Interruption(job.time_limit)
+    interruption = interruption or Interruption()
+    interruption.limit(job.time_limit)
     portfolio = read_portfolio(job_directory, worker)
     recipe = get_recipe(job.recipe)
     recipe.check_epochs(job.target_epochs)

@@ -1,5 +1,6 @@
 """What is said to SLURM and what is read from it, without SLURM."""
 
+import math
 import shlex
 import subprocess
 from pathlib import Path
@@ -8,7 +9,8 @@ import pytest
 
 from nepsbench.cluster import Completed, Handle, Job, Limits, LostCounter, Phase, Resources
 from nepsbench.cluster.definition import ClusterFile, Ssh
-from nepsbench.cluster.queues import SlurmQueue, sbatch_options, warning_time
+from nepsbench.cluster.queues import SlurmQueue, sbatch_options
+from nepsbench.cluster.warning import stop_time, time_limit_for, warning_time
 from nepsbench.errors import ClusterError, SpecError
 
 NASTY = "a b'c\"d\ne $(touch pwned) `touch pwned` ; & | * \\ ~ % é"
@@ -81,6 +83,12 @@ def test_options_carry_resources_names_and_the_sites_words() -> None:
 @pytest.mark.parametrize(("limit", "warning"), [(3600, 120), (60, 15), (2, 1), (1, 1)])
 def test_workers_are_warned_before_the_time_limit(limit: int, warning: int) -> None:
     assert warning_time(limit) == warning
+
+
+@pytest.mark.parametrize("seconds", [1, 45, 359.5, 360, 361, 3480, 86_400])
+def test_a_time_limit_leaves_the_seconds_that_it_was_asked_for_and_few_more(seconds: float) -> None:
+    limit = math.ceil(time_limit_for(seconds))
+    assert seconds <= stop_time(limit) < seconds + 2
 
 
 def test_nasty_words_reach_sbatch_and_the_job_as_they_are(fake_commands, tmp_path) -> None:

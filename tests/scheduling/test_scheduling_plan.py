@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nepsbench.cluster.warning import stop_time
 from nepsbench.errors import SpecError
 from nepsbench.scheduling import Limits, plan
 
@@ -52,7 +53,7 @@ def test_predicted_seconds_are_those_of_the_portfolios_and_fit_the_time_limit(se
         sums = [np.minimum(seconds[p], limits.capacity).sum() for p in job.portfolios]
         np.testing.assert_allclose(job.seconds, sums, rtol=1e-9)
         needed = limits.startup + limits.margin * max(sums)
-        assert needed <= job.resources.time_limit + 1e-6
+        assert needed <= stop_time(job.resources.time_limit) + 1e-6
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=6), st.integers(1, 3))
@@ -85,7 +86,7 @@ def test_no_trials_make_no_jobs():
 def test_trials_that_take_no_time_share_one_worker():
     result = plan(np.zeros(5), Limits(cpus_per_node=4))
     assert [len(p) for p in result.jobs[0].portfolios] == [5]
-    assert result.jobs[0].resources.time_limit == 60
+    assert result.jobs[0].resources.time_limit == 120, "60 s of start-up and 20 s of warning"
 
 
 def test_a_trial_longer_than_a_job_gets_a_worker_of_its_own_and_is_marked():
@@ -97,7 +98,7 @@ def test_a_trial_longer_than_a_job_gets_a_worker_of_its_own_and_is_marked():
 
 
 def test_trials_that_no_job_has_time_for_are_the_remainder():
-    limits = Limits(time_limit=660, startup=60, margin=1)
+    limits = Limits(time_limit=780, startup=60, margin=1)
     result = plan(np.array([100.0, 400.0, 300.0, 150.0]), limits)
     assert [p.tolist() for p in result.jobs[0].portfolios] == [[1, 3]]
     assert result.remainder.tolist() == [0, 2]
@@ -125,7 +126,7 @@ def test_empty_nodes_are_dropped_and_the_time_limit_is_clipped():
 def test_later_jobs_hold_shorter_workers_and_ask_for_less_time():
     limits = Limits(max_jobs=2, cpus_per_node=1, margin=1, startup=0)
     result = plan(np.array([500.0, 130.0, 100.0]), limits)
-    assert [job.resources.time_limit for job in result.jobs] == [540, 240]
+    assert [job.resources.time_limit for job in result.jobs] == [660, 360]
 
 
 def test_the_bound_knows_that_trials_are_not_divisible():

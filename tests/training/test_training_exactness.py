@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -104,14 +105,32 @@ def test_another_seed_gives_other_numbers(make_job):
     assert first["train_loss"] != second["train_loss"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM])
-def test_a_signal_stops_a_worker_cleanly_within_the_epoch(make_job, number):
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGUSR1, "timeout"), (signal.SIGTERM, "pending")]
+)
+def test_a_signal_stops_a_worker_cleanly_within_the_epoch(make_job, number, status):
     job = make_job("stopped", [trial(1), trial(2)], target_epochs=200)
     worker = start_worker(job)
     wait_for_epochs(job, 1)
     worker.send_signal(number)
     assert worker.wait(timeout=10) == 3
     (record,) = left(job).values()
-    assert (record["status"], record["reason"]) == ("pending", f"stopped by {number.name}")
+    assert (record["status"], record["reason"]) == (status, f"stopped by {number.name}")
     assert record["epochs"] == sum(r["kind"] == "epoch" for r in journal_records(job))
-    assert json.loads((job / "results" / "worker-0.done").read_text())["pending"] == 2
+    counts = json.loads((job / "results" / "worker-0.done").read_text())
+    assert (counts["pending"] + counts["timeout"], counts[status] > 0) == (2, True)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs Linux's /proc")
+def test_a_signal_while_torch_is_loading_is_heard(make_job):
+    job = make_job("early", [trial(1)], target_epochs=200)
+    worker = start_worker(job)
+    process = Path(f"/proc/{worker.pid}")
+    bit, caught = 1 << (signal.SIGUSR1 - 1), 0
+    while not caught & bit:
+        caught = int(re.search(r"SigCgt:\s*(\w+)", (process / "status").read_text())[1], 16)
+        assert worker.poll() is None
+    assert "libtorch" not in (process / "maps").read_text()
+    worker.send_signal(signal.SIGUSR1)
+    assert worker.wait(timeout=30) == 3
+    assert journal_records(job) == []

@@ -50,7 +50,7 @@ exec 7>&-
 echo "$me" >started
 
 @@setup
-export NEPSBENCH_JOB_ID="$me"
+export NEPSBENCH_JOB_ID="$me" NEPSBENCH_STARTED="$(date +%s)"
 @@threads
 # Should this script be killed outright, its workers are told to stop.
 guard=(setpriv --pdeathsig TERM --)

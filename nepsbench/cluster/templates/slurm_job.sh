@@ -1,5 +1,6 @@
 #!/bin/bash
 # Written by nepsbench. One task a worker; the exit marker is written last and in one step.
+export NEPSBENCH_STARTED="$(date +%s)"
 @@setup
 cd @@directory || exit 73
 rm -f exit
