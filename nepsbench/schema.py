@@ -33,6 +33,10 @@ class Status(str, Enum):
 FINAL_STATUSES = frozenset({Status.COMPLETE, Status.DIVERGED})
 
 
+#: Exit code of a worker that left trials for later: the time limit or a signal came first.
+TRIALS_REMAIN = 3
+
+
 @dataclass(frozen=True)
 class Column:
     """A column of a table; ``nullable`` ones may be missing, and missing stays missing."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from nepsbench.campaign.folder import CampaignFolder, RemoteFolder
 from nepsbench.campaign.form import Campaign
 from nepsbench.campaign.initialize import require_initialized
-from nepsbench.campaign.wave import PlannedWave, current_plan
+from nepsbench.campaign.wave import PlannedWave, current_plan, existing_plans
 from nepsbench.cluster import Cluster
 from nepsbench.sampling import read_profile
 from nepsbench.warehouse import IngestReport, open_warehouse
@@ -47,7 +47,8 @@ def collect_wave(campaign: Campaign, epochs: int, home: Path, cluster: Cluster) 
     require_initialized(campaign, home)
     folder = CampaignFolder(home, campaign.name)
     wave = current_plan(campaign, epochs, home)
-    journals, outcomes = _fetch(campaign, wave, cluster)
+    fetched = [_fetch(p, cluster) for p in existing_plans(campaign, epochs, home)]
+    journals, outcomes = [path for paths, _ in fetched for path in paths], fetched[-1][1]
     profile = read_profile(folder.profile_file)
     trials, rows = tables_from_journals(
         profile.name,
@@ -65,18 +66,17 @@ def collect_wave(campaign: Campaign, epochs: int, home: Path, cluster: Cluster) 
     return Collected(report, outcomes)
 
 
-def _fetch(
-    campaign: Campaign, wave: PlannedWave, cluster: Cluster
-) -> tuple[list[Path], Counter[str]]:
+def _fetch(wave: PlannedWave, cluster: Cluster) -> tuple[list[Path], Counter[str]]:
     """Fetch journals and worker summaries of every job of the plan."""
-    remote = RemoteFolder(cluster.path(), campaign.name)
+    remote = RemoteFolder(cluster.path(), wave.campaign)
     journals: list[Path] = []
     outcomes: Counter[str] = Counter()
     for folder in wave.job_folders():
         directory = remote.job(wave.job_key(folder))
-        journals += cluster.fetch(directory, "results/*.journal", folder)
+        # Summaries first: what they count then stands in the journals that follow.
         for done in cluster.fetch(directory, "results/*.done", folder):
             outcomes.update(json.loads(done.read_text()))
+        journals += cluster.fetch(directory, "results/*.journal", folder)
     return journals, outcomes
 
 
@@ -89,14 +89,12 @@ def track_wave(campaign: Campaign, epochs: int, home: Path, tracking_uri: str) -
     from nepsbench.tracking import log_wave
 
     warehouse = open_warehouse(home)
-    with warehouse.connect() as connection:
-        select = "select * from {} where profile = $profile order by taskid, model_idx"
-        trials = connection.sql(
-            select.format("trials"), params={"profile": campaign.name}
-        ).to_arrow_table()
-        rows = connection.sql(
-            select.format("epochs") + ", epoch", params={"profile": campaign.name}
-        ).to_arrow_table()
+    trials, rows = (
+        warehouse.query(
+            f"select * from {table} where profile = $profile order by all", profile=campaign.name
+        )
+        for table in ("trials", "epochs")
+    )
     runs = log_wave(
         tracking_uri,
         experiment=campaign.benchmark,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,13 +44,15 @@ def campaign_progress(campaign: Campaign, home: Path, cluster: Cluster) -> Progr
     wave = plans[-1]
     remote = RemoteFolder(cluster.path(), campaign.name)
     keys = [wave.job_key(folder) for folder in wave.job_folders()]
-    left, epochs = _count(cluster, [remote.job(key) for key in keys]) if keys else (0, 0)
+    left, epochs = count_records(cluster, [remote.job(key) for key in keys])
     planned = wave.summary["trials"]
     return Progress(wave.epochs, trials, planned, min(left, planned), epochs, wave.is_settled)
 
 
-def _count(cluster: Cluster, directories: list[str]) -> tuple[int, int]:
+def count_records(cluster: Cluster, directories: Sequence[str]) -> tuple[int, int]:
     """Return the numbers of trial and epoch records in the journals of these jobs."""
+    if not directories:
+        return 0, 0
     folders = " ".join(f"{shlex.quote(directory)}/results" for directory in directories)
     counts = [
         f"grep -rhoF --include='*.journal' '{{\"kind\":\"{kind}\"' {folders} 2>/dev/null | wc -l"

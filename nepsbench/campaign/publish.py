@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import pyarrow as pa
 
 from nepsbench.campaign.folder import CampaignFolder
 from nepsbench.campaign.form import Campaign
+from nepsbench.campaign.wave import first_unfinished_wave, has_unfinished_wave
 from nepsbench.errors import NepsbenchError
-from nepsbench.files import storage_errors
+from nepsbench.files import storage_errors, write_text
 from nepsbench.release import build_release
 from nepsbench.spaces import get_space
 from nepsbench.surrogate import Card, FittedSurrogate, evaluate, fit
@@ -36,14 +38,14 @@ def benchmark_tables(benchmark: str, home: Path) -> tuple[pa.Table, pa.Table]:
     Raises:
         NepsbenchError: If the warehouse holds nothing of it.
     """
-    with open_warehouse(home).connect() as connection:
-        trials, epochs = (
-            connection.sql(
-                f"select * from {table} where benchmark = $benchmark order by all",
-                params={"benchmark": benchmark},
-            ).to_arrow_table()
-            for table in ("trials", "epochs")
+    warehouse = open_warehouse(home)
+    trials, epochs = (
+        warehouse.query(
+            f"select * from {table} where benchmark = $benchmark order by all",
+            benchmark=benchmark,
         )
+        for table in ("trials", "epochs")
+    )
     if not trials.num_rows:
         raise NepsbenchError(f"{home}: the warehouse holds no trials of benchmark {benchmark!r}")
     return trials, epochs
@@ -52,13 +54,14 @@ def benchmark_tables(benchmark: str, home: Path) -> tuple[pa.Table, pa.Table]:
 def fit_surrogate(campaign: Campaign, home: Path) -> FittedSurrogate:
     """Judge a surrogate on unseen configurations, then fit it on all; once for the same tables.
 
+    What the campaign has published already is taken from there.
+
     Raises:
-        NepsbenchError: If no trial has ended.
+        NepsbenchError: If too few configurations were trained.
     """
-    space = get_space(campaign.space)
-    folder = CampaignFolder(home, campaign.name).path / "surrogate" / _state(campaign, home)
+    folder = _surrogate_folder(campaign, home)
     if (folder / "card.json").exists():
-        return FittedSurrogate.load(folder, space)
+        return FittedSurrogate.load(folder, get_space(campaign.space))
     trials, epochs = benchmark_tables(campaign.benchmark, home)
     card = evaluate(trials, epochs, space=campaign.space)
     fitted = fit(trials, epochs, space=campaign.space)
@@ -77,7 +80,7 @@ def surrogate_folder(campaign: Campaign, home: Path) -> Path:
     Raises:
         NepsbenchError: If it was not fitted.
     """
-    folder = CampaignFolder(home, campaign.name).path / "surrogate" / _state(campaign, home)
+    folder = _surrogate_folder(campaign, home)
     if not (folder / "card.json").exists():
         raise NepsbenchError(
             f"the tables of {campaign.benchmark} have no surrogate yet; "
@@ -87,17 +90,24 @@ def surrogate_folder(campaign: Campaign, home: Path) -> Path:
 
 
 def publish(campaign: Campaign, home: Path) -> tuple[Path, Card]:
-    """Build the campaign's release of its benchmark; the same content again does nothing.
+    """Build the campaign's release of its benchmark; once for the same results of the campaign.
 
     Returns:
         The release's folder and its surrogate card.
 
     Raises:
+        NepsbenchError: If a wave of the campaign is not finished.
         ConflictError: If this version was published with another content.
         StorageError: If the disk is full.
     """
-    space = get_space(campaign.space)
-    surrogate = FittedSurrogate.load(surrogate_folder(campaign, home), space)
+    if has_unfinished_wave(campaign, home):
+        raise NepsbenchError(
+            f"campaign {campaign.name}: wave {first_unfinished_wave(campaign, home)} is not "
+            "finished; train and collect it before the release"
+        )
+    surrogate = FittedSurrogate.load(surrogate_folder(campaign, home), get_space(campaign.space))
+    if (published := _published(campaign, home)) is not None:
+        return published, surrogate.card or {}
     trials, epochs = benchmark_tables(campaign.benchmark, home)
     path = build_release(
         name=campaign.benchmark,
@@ -113,14 +123,42 @@ def publish(campaign: Campaign, home: Path) -> tuple[Path, Card]:
         card=surrogate.card,
         target=home / "releases",
     )
+    write_text(_record(campaign, home), _own_state(campaign, home))
     return path, surrogate.card or {}
 
 
-def _state(campaign: Campaign, home: Path) -> str:
-    """Return a name for the present content of the benchmark's tables."""
+def _surrogate_folder(campaign: Campaign, home: Path) -> Path:
+    """Return where the surrogate of the present tables is, or will be."""
+    if (published := _published(campaign, home)) is not None:
+        return published / "surrogate"
     files = open_warehouse(home).commit.files
-    hashes = sorted(f.sha256 for f in files if f.benchmark == campaign.benchmark)
-    return sha256("".join(hashes).encode()).hexdigest()[:16]
+    state = _state(f.sha256 for f in files if f.benchmark == campaign.benchmark)
+    return CampaignFolder(home, campaign.name).path / "surrogate" / state
+
+
+def _published(campaign: Campaign, home: Path) -> Path | None:
+    """Return the release that this campaign built of the results it has now, or None.
+
+    Other campaigns may have added to the benchmark since: that makes a release of their own.
+    """
+    record = _record(campaign, home)
+    release = home / "releases" / campaign.benchmark / campaign.release
+    known = record.exists() and record.read_text() == _own_state(campaign, home)
+    return release if known and release.exists() else None
+
+
+def _record(campaign: Campaign, home: Path) -> Path:
+    return CampaignFolder(home, campaign.name).path / "published" / campaign.release
+
+
+def _own_state(campaign: Campaign, home: Path) -> str:
+    files = open_warehouse(home).commit.files
+    return _state(f.sha256 for f in files if f.profile == campaign.name)
+
+
+def _state(hashes: Iterable[str]) -> str:
+    """Return a name for the content of tables with these hashes."""
+    return sha256("".join(sorted(hashes)).encode()).hexdigest()[:16]
 
 
 def _drop_others(kept: Path) -> None:

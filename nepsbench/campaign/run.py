@@ -6,16 +6,17 @@ The same stages in the same order as the DAG ``regenerate_benchmark``; only the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from nepsbench.campaign.collect import collect_wave
 from nepsbench.campaign.draw import draw_profile
 from nepsbench.campaign.form import Campaign
 from nepsbench.campaign.initialize import accept_environment, initialize_job
+from nepsbench.campaign.progress import count_records
 from nepsbench.campaign.wave import ensure_plan, wave_jobs
-from nepsbench.cluster import Cluster, Job, LostCounter
-from nepsbench.cluster.waiting import require_success
+from nepsbench.cluster import Cluster, Handle, Job, JobState, LostCounter
+from nepsbench.cluster.waiting import require_success, trials_remain
 
 Say = Callable[[str], None]
 
@@ -39,16 +40,27 @@ def run_campaign(campaign: Campaign, home: Path, cluster: Cluster, *, say: Say =
 
 
 def run_jobs(cluster: Cluster, jobs: Sequence[Job]) -> None:
-    """Submit jobs and wait until all have ended.
+    """Submit jobs and wait for them; those that stop in time with trials left are submitted again.
 
     Raises:
-        ClusterError: If one did not succeed.
+        ClusterError: If one failed, or stopped without having trained an epoch.
     """
-    handles = [cluster.submit(job) for job in jobs]
+    trained = -1
+    while jobs:
+        handles = [cluster.submit(job) for job in jobs]
+        states = _wait(cluster, handles)
+        _, now = count_records(cluster, [job.directory for job in jobs])
+        if not (trials_remain(states) and now > trained):
+            require_success(cluster, handles, states)
+            return
+        trained = now
+
+
+def _wait(cluster: Cluster, handles: Sequence[Handle]) -> Mapping[str, JobState]:
+    """Poll until all jobs have ended, and return how."""
     counter = LostCounter()
-    while handles:
+    while True:
         snapshot = counter.settle(cluster.poll(handles))
         if snapshot.all_final:
-            require_success(snapshot.states)
-            return
+            return snapshot.states
         time.sleep(cluster.file.poll_interval)

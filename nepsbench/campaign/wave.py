@@ -68,10 +68,13 @@ class PlannedWave:
 
 
 def ensure_plan(campaign: Campaign, epochs: int, home: Path, cluster: ClusterFile) -> PlannedWave:
-    """Return the wave's unsettled plan, or make one for the trials that still need training.
+    """Return the wave's unsettled plan, or make one for all trials that still need training.
+
+    The cluster file's ``max_jobs`` says how many jobs may run at the same time; where more are
+    needed, the others stand in line.
 
     Raises:
-        NepsbenchError: If the campaign is not initialized.
+        NepsbenchError: If the campaign is not initialized, or a trial fits no job.
     """
     require_initialized(campaign, home)
     plans = existing_plans(campaign, epochs, home)
@@ -81,18 +84,18 @@ def ensure_plan(campaign: Campaign, epochs: int, home: Path, cluster: ClusterFil
     planned = _plan(campaign, profile, epochs, home, cluster)
     if plans and not planned.rows.num_rows:
         return plans[-1]
-    wave = CampaignFolder(home, campaign.name).wave(epochs)
-    path = wave / f"plan-{len(plans) + 1:02}"
+    path = CampaignFolder(home, campaign.name).wave(epochs) / f"plan-{len(plans) + 1:02}"
+    if len(planned.plan.remainder):
+        raise NepsbenchError(
+            f"wave {epochs} of {campaign.name}: {len(planned.plan.remainder)} of its trials fit no "
+            f"job on cluster {cluster.name}; raise memory_mb_per_node in its file, or lower the "
+            "profile's memory_mb"
+        )
     planned.write(path)
+    wave = PlannedWave(campaign.name, epochs, path)
     if not planned.plan.jobs:
-        if len(planned.plan.remainder):
-            raise NepsbenchError(
-                f"wave {epochs} of {campaign.name}: none of its {len(planned.plan.remainder)} "
-                f"trials fits a job on cluster {cluster.name}; see {path}/remainder.parquet and "
-                "raise the limits in the cluster file"
-            )
-        PlannedWave(campaign.name, epochs, path).settle()
-    return PlannedWave(campaign.name, epochs, path)
+        wave.settle()
+    return wave
 
 
 def _plan(
@@ -109,7 +112,12 @@ def _plan(
         time_limit=cluster.limits.max_time,
         max_jobs=cluster.limits.max_jobs,
     )
-    return plan_wave(profile, limits, epochs=epochs, measured=align(measured, profile))
+    known = align(measured, profile)
+    while True:
+        planned = plan_wave(profile, limits, epochs=epochs, measured=known)
+        if not len(planned.plan.remainder) or limits.max_jobs > len(profile):
+            return planned
+        limits = replace(limits, max_jobs=2 * limits.max_jobs)
 
 
 def existing_plans(campaign: Campaign, epochs: int, home: Path) -> list[PlannedWave]:

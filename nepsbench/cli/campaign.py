@@ -61,6 +61,30 @@ def run(
 
 
 @app.command()
+def collect(
+    name: str = typer.Argument(help="The campaign."),
+    epochs: list[int] = typer.Option([], "--wave", help="Its milestone; may be given again."),
+    home: Path | None = _HOME,
+) -> None:
+    """Fetch what the waves of a campaign have brought so far into the warehouse; again is harmless.
+
+    Example: nepsbench campaign collect nepsbench101-digits-25450fc7 --wave 12
+    """
+    from nepsbench.campaign.collect import collect_wave
+    from nepsbench.campaign.folder import CampaignFolder
+    from nepsbench.campaign.wave import existing_plans
+    from nepsbench.cluster import load_cluster, open_cluster
+    from nepsbench.home import data_home
+
+    place = data_home(home)
+    campaign = CampaignFolder(place, name).load()
+    with open_cluster(load_cluster(campaign.cluster)) as cluster:
+        for wave in epochs or [e for e in campaign.waves if existing_plans(campaign, e, place)]:
+            collected = collect_wave(campaign, wave, place, cluster)
+            typer.echo(f"wave {wave}: {collected.summary}")
+
+
+@app.command()
 def progress(
     name: str = typer.Argument(help="The campaign."),
     as_json: bool = typer.Option(False, "--json", help="As one JSON object."),

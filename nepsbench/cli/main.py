@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -45,5 +46,31 @@ def main() -> None:
     try:
         app()
     except NepsbenchError as error:
-        typer.echo(f"error: {error}", err=True)
-        sys.exit(1)
+        _leave(str(error))
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "nepsbench":
+            raise
+        _leave(f"{error.name} is not installed; run: pip install 'nepsbench[{_extra(error.name)}]'")
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _leave(f"{error.filename}: {error.strerror}")
+
+
+def _leave(message: str) -> NoReturn:
+    typer.echo(f"error: {message}", err=True)
+    sys.exit(1)
+
+
+def _extra(module: str) -> str:
+    """Return the extra that brings a module which the base installation lacks."""
+    return _EXTRAS.get(module.partition(".")[0], "train")
+
+
+_EXTRAS = {
+    "catboost": "surrogate",
+    "ConfigSpace": "search",
+    "mlflow": "platform",
+    "pandas": "platform",
+    "paramiko": "platform",
+}

@@ -24,15 +24,14 @@ def build(
 
     Example: nepsbench release build --benchmark nepsbench101-digits --version 1.0.0
     """
-    from nepsbench.campaign.publish import benchmark_tables
+    from nepsbench.campaign.publish import benchmark_tables, check_benchmark
     from nepsbench.home import data_home
     from nepsbench.release import build_release, info_of
     from nepsbench.spaces import get_space
     from nepsbench.surrogate import FittedSurrogate, evaluate, fit
-    from nepsbench.warehouse import open_warehouse
 
     root = data_home(home)
-    open_warehouse(root).check(benchmark=benchmark).require_clean()
+    check_benchmark(benchmark, root)
     trials, epochs = benchmark_tables(benchmark, root)
     info = info_of(trials)
     if surrogate is not None:

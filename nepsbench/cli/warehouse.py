@@ -69,6 +69,19 @@ def check(
 
 
 @app.command()
+def drop(
+    profile: str = typer.Argument(help="The profile, which is also the campaign's name."),
+    home: Path | None = _HOME,
+) -> None:
+    """Take a profile's results out of the warehouse, to collect them again; its streams stay used.
+
+    Example: nepsbench warehouse drop nepsbench101-digits-25450fc7
+    """
+    files = _existing(home).drop(profile)
+    typer.echo(f"{profile}: {files} files are no longer part of the warehouse")
+
+
+@app.command()
 def rebuild(home: Path | None = _HOME) -> None:
     """Write nepsbench.duckdb again from the Parquet files."""
     warehouse = _existing(home)

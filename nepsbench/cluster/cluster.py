@@ -87,6 +87,10 @@ class Cluster:
         pairs = (line.split(" ", 1) for line in self.run(script).stdout.splitlines())
         return [Handle(PurePosixPath(folder).name, folder, job_id) for job_id, folder in pairs]
 
+    def last_words(self, handle: Handle) -> str:
+        """Return the last line that a job wrote to its error output, or nothing."""
+        return self.run(f"tail -n 1 -- {quote(handle.directory)}/stderr 2>/dev/null").stdout.strip()
+
     def put(self, source: Path, target: str) -> None:
         """Copy a file to an absolute name there: temporary name, sha256, rename."""
         self.put_files([(source, target)])

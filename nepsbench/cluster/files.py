@@ -10,7 +10,7 @@ from nepsbench.cluster import frame
 from nepsbench.cluster.interface import Transport
 from nepsbench.cluster.shell import fill, quote, words
 from nepsbench.errors import ClusterError
-from nepsbench.files import sha256_of
+from nepsbench.files import sha256_of, storage_errors
 
 #: Names in one script: what a script may hold without growing past what a login node likes.
 _BATCH = 500
@@ -45,21 +45,20 @@ def fetch_files(transport: Transport, directory: str, pattern: str, into: Path) 
 
     Raises:
         ClusterError: If one did not arrive as it was there.
+        StorageError: If the disk here is full; files that were here before stay as they are.
     """
     names = [name for name in list_files(transport, directory, pattern) if name]
-    fetched = []
+    fetched: list[Path] = []
     for start in range(0, len(names), _BATCH):
-        arrivals = {}
-        for name in names[start : start + _BATCH]:
-            target = into / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_name(f"{target.name}.{uuid4().hex[:8]}.part")
-            transport.get(f"{directory}/{name}", temporary)
-            arrivals[name] = temporary
-        _check_arrivals(transport, directory, arrivals)
-        for name, temporary in arrivals.items():
-            temporary.replace(into / name)
-            fetched.append(into / name)
+        batch = names[start : start + _BATCH]
+        arrivals = {name: into / f"{name}.{uuid4().hex[:8]}.part" for name in batch}
+        try:
+            with storage_errors(into):
+                _fetch_batch(transport, directory, arrivals)
+                fetched += [arrivals[name].replace(into / name) for name in batch]
+        finally:
+            for temporary in arrivals.values():
+                temporary.unlink(missing_ok=True)
     return fetched
 
 
@@ -72,6 +71,13 @@ def list_files(transport: Transport, directory: str, pattern: str) -> list[str]:
     return sorted(_run(transport, script).splitlines())
 
 
+def _fetch_batch(transport: Transport, directory: str, arrivals: dict[str, Path]) -> None:
+    for name, temporary in arrivals.items():
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        transport.get(f"{directory}/{name}", temporary)
+    _check_arrivals(transport, directory, arrivals)
+
+
 def _check_arrivals(transport: Transport, directory: str, arrivals: dict[str, Path]) -> None:
     calls = (
         f"head -c {path.stat().st_size} -- {quote(f'{directory}/{name}')} | sha256sum"
@@ -80,7 +86,6 @@ def _check_arrivals(transport: Transport, directory: str, arrivals: dict[str, Pa
     answers = _run(transport, "set -o pipefail\n" + "\n".join(calls), timeout=600).splitlines()
     for (name, path), answer in zip(arrivals.items(), answers, strict=True):
         if answer.partition(" ")[0] != sha256_of(path):
-            path.unlink()
             raise ClusterError(f"{directory}/{name} did not arrive as it is there; fetch again")
 
 

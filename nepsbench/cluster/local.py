@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nepsbench.cluster.interface import Completed
-from nepsbench.errors import ClusterError, StorageError
+from nepsbench.errors import ClusterError
+from nepsbench.files import storage_errors
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,10 @@ class LocalTransport:
     def get(self, source: str, target: Path) -> None:
         """Copy a file."""
         try:
-            shutil.copyfile(source, target)
+            with storage_errors(target):
+                shutil.copyfile(source, target)
         except OSError as error:
-            raise StorageError(f"cannot copy {source} to {target}: {error.strerror}") from None
+            raise ClusterError(f"cannot copy {source} to {target}: {error.strerror}") from None
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -12,6 +12,7 @@ import paramiko
 from nepsbench.cluster.definition import ClusterFile
 from nepsbench.cluster.interface import Completed
 from nepsbench.errors import ClusterError
+from nepsbench.files import storage_errors
 
 #: Seconds for each step of making a connection.
 _CONNECT_TIMEOUT = 15.0
@@ -65,7 +66,7 @@ class SSHTransport:
     def get(self, source: str, target: Path) -> None:
         """Copy a file from there to exactly this name. It may grow meanwhile."""
         try:
-            with target.open("wb") as file:
+            with storage_errors(target), target.open("wb") as file:
                 self._files().getfo(source, file)
         except (paramiko.SSHException, OSError, EOFError) as error:
             self._sftp = None

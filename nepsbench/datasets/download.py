@@ -22,7 +22,7 @@ def download(address: str) -> bytes:
     except (OSError, urllib.error.URLError) as error:
         reason = getattr(error, "reason", error)
         raise DatasetError(
-            f"{address}: cannot be downloaded ({reason}); fetch it elsewhere and give its folder "
-            "with --source or NEPSBENCH_DATA"
+            f"{address}: cannot be downloaded ({reason}); fetch it elsewhere and put it "
+            "into the dataset's folder below NEPSBENCH_DATA"
         ) from None
     return content

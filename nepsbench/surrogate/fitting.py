@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: The seed of JAHS-Bench-201's surrogate splits.
 DEFAULT_SEED = 3501623856
+#: With fewer, nothing is left to learn from once some are held out.
+FEWEST_CONFIGURATIONS = 4
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,12 @@ def training_data(trials: pa.Table, epochs: pa.Table, space: Space) -> TrainingD
     if not metrics:
         raise NepsbenchError("the trials left no metric that a surrogate can learn")
     config_ids = tuple(tables.trials.column("config_id").to_pylist())
+    trained = len({name for name, done in zip(config_ids, ended, strict=True) if done})
+    if trained < FEWEST_CONFIGURATIONS:
+        raise NepsbenchError(
+            f"a surrogate needs at least {FEWEST_CONFIGURATIONS} trained configurations, there are "
+            f"{trained}; train more, for example with more samples"
+        )
     return TrainingData(space, tables.codes(space), config_ids, metrics)
 
 

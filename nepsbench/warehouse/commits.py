@@ -113,11 +113,14 @@ def sweep(home: Path, newest: Commit) -> None:
     live = {entry.path for entry in newest.files}
     replaced = newest.created
     for number in sorted(_numbers(home) - {newest.number}, reverse=True):
-        commit = _read(home, number)
         if datetime.now(timezone.utc) - replaced > KEPT:
             _path(home, number).unlink()
-        else:
-            live |= {entry.path for entry in commit.files}
+            continue
+        try:
+            commit = _read(home, number)
+        except CorruptedFileError:
+            return  # what it lists is unknown, so nothing is removed until it is old enough itself
+        live |= {entry.path for entry in commit.files}
         replaced = commit.created
     for path in _data_files(home):
         if path.relative_to(home).as_posix() not in live:
@@ -140,8 +143,7 @@ def _read(home: Path, number: int) -> Commit:
     except (ValueError, KeyError, TypeError, ValidationError):
         pass
     raise CorruptedFileError(
-        f"{path}: this commit is damaged; restore it from a copy, or delete it to return to the "
-        "state before it"
+        f"{path}: this commit is damaged; restore it from a copy of the data home"
     )
 
 

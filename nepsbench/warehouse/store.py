@@ -69,8 +69,8 @@ class Warehouse:
             views.define_views(connection, home=self.home, commit=self.commit)
         return connection
 
-    def query(self, query: str) -> pa.Table:
-        """Return the rows of an SQL query.
+    def query(self, query: str, **parameters: object) -> pa.Table:
+        """Return the rows of an SQL query; ``$name`` in it stands for a parameter's value.
 
         Raises:
             QueryError: If DuckDB refuses the query; with its own words.
@@ -79,7 +79,7 @@ class Warehouse:
         with self.connect() as connection:
             try:
                 with self._explained():
-                    found = connection.sql(query)
+                    found = connection.sql(query, params=parameters or None)
                     return pa.table({}) if found is None else found.to_arrow_table()
             except duckdb.Error as error:
                 words = " ".join(str(error).split())
@@ -187,10 +187,8 @@ class Warehouse:
             One row a trial: ``taskid``, ``model_idx``, ``seconds_per_epoch`` (mean wall time, null
             if it has no epoch), ``epochs`` trained, ``ended`` (no training is to come).
         """
-        with self.connect() as connection, self._explained():
-            parameters = {"profile": profile, "retry_failed": retry_failed}
-            query = views.query_text("seconds_per_epoch")
-            return connection.sql(query, params=parameters).to_arrow_table()
+        query = views.query_text("seconds_per_epoch")
+        return self.query(query, profile=profile, retry_failed=retry_failed)
 
     def check(self, benchmark: str | None = None, profile: str | None = None) -> CheckReport:
         """Run every SQL check over all trials, or those of a benchmark or profile."""
@@ -202,6 +200,22 @@ class Warehouse:
         with self._writing() as commit, views.database(self.home, commit) as publish:
             publish()
 
+    def drop(self, profile: str) -> int:
+        """Take a profile's results out, to collect them again; its streams stay used.
+
+        Returns:
+            How many files are no longer part of the warehouse.
+
+        Raises:
+            SpecError: If there are no results of that profile.
+        """
+        with self._writing() as commit:
+            kept = tuple(entry for entry in commit.files if entry.profile != profile)
+            if len(kept) == len(commit.files):
+                raise SpecError(f"{self.home}: the warehouse holds no results of {profile!r}")
+            self._publish(commit.following(files=kept))
+            return len(commit.files) - len(kept)
+
     def verify(self) -> None:
         """Prove that every file of the warehouse holds what was written.
 
@@ -211,11 +225,10 @@ class Warehouse:
         for entry in self.commit.files:
             path = self.home / entry.path
             if not path.is_file():
-                raise CorruptedFileError(f"{path}: is missing; restore it from a copy")
+                raise CorruptedFileError(f"{path}: is missing; {_remedy(entry)}")
             if path.stat().st_size != entry.bytes or sha256_of(path) != entry.sha256:
                 raise CorruptedFileError(
-                    f"{path}: is not what was written (its sha256 differs); restore it from a "
-                    f"copy, or remove profile {entry.profile} and collect it again"
+                    f"{path}: is not what was written (its sha256 differs); {_remedy(entry)}"
                 )
 
     @contextmanager
@@ -289,6 +302,13 @@ class Warehouse:
         sync(target)
         sync(target.parent)
         return _Written(rows, target.stat().st_size, sha256_of(target))
+
+
+def _remedy(entry: FileEntry) -> str:
+    return (
+        f"restore it from a copy, or take the profile out (nepsbench warehouse drop "
+        f"{entry.profile}) and collect its waves again (nepsbench campaign collect)"
+    )
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ class ClusterJobsOperator(BaseOperator):
         with no_retry_for_mistakes():
             self._submit_and_defer(context)
 
-    def _submit_and_defer(self, context: Mapping[str, Any]) -> None:
+    def _submit_and_defer(self, context: Mapping[str, Any], *, trained: int = -1) -> None:
         from nepsbench.campaign.owners import claim
         from nepsbench.home import data_home
         from nepsbench_airflow.choice import chosen_campaign
@@ -61,31 +61,40 @@ class ClusterJobsOperator(BaseOperator):
         if not handles:
             self.log.info("nothing is left to run")
             return
+        submitted = [asdict(handle) for handle in handles]
         self.defer(
             trigger=ClusterJobsTrigger(
                 cluster=campaign.cluster,
                 campaign=campaign.name,
                 owner=owner,
-                handles=[asdict(handle) for handle in handles],
+                handles=submitted,
             ),
             method_name="finish",
-            kwargs={"keys": [handle.key for handle in handles]},
+            kwargs={"handles": submitted, "trained": trained},
         )
 
     def finish(
-        self, _context: Mapping[str, Any], event: dict[str, dict[str, Any]], keys: list[str]
+        self,
+        context: Mapping[str, Any],
+        event: dict[str, dict[str, Any]],
+        handles: list[dict[str, str]],
+        trained: int,
     ) -> None:
-        """Judge how the jobs ended.
+        """Judge how the jobs ended; those that stopped in time with trials left run again.
 
         Raises:
-            ClusterError: If one did not succeed; names it and the reason.
+            ClusterError: If one did not succeed, or stopped without having trained an epoch.
         """
-        from nepsbench.cluster import JobState, Phase
-        from nepsbench.cluster.waiting import describe, require_success
+        from nepsbench.campaign.progress import count_records
+        from nepsbench.cluster import Handle, JobState, Phase
+        from nepsbench.cluster.waiting import describe, require_success, trials_remain
         from nepsbench.errors import ClusterError
+        from nepsbench_airflow.choice import chosen_campaign
+        from nepsbench_airflow.connection import open_airflow_cluster
 
         # SQLite gives a deleted trigger's number to the next, whose task it may then wake.
-        if set(event) != set(keys):
+        submitted = [Handle(**handle) for handle in handles]
+        if set(event) != {handle.key for handle in submitted}:
             raise ClusterError("another task's trigger woke this task; it will look again")
         states = {
             key: JobState(**{**state, "phase": Phase(state["phase"])})
@@ -93,7 +102,13 @@ class ClusterJobsOperator(BaseOperator):
         }
         for key, state in states.items():
             self.log.info("job %s: %s", key, describe(state))
-        require_success(states)
+        with open_airflow_cluster(chosen_campaign(context).cluster) as cluster:
+            _, now = count_records(cluster, [handle.directory for handle in submitted])
+            if not (trials_remain(states) and now > trained):
+                require_success(cluster, submitted, states)
+                return
+        self.log.info("%d epochs are trained, trials are left: going on", now)
+        self._submit_and_defer(context, trained=now)
 
     def on_kill(self) -> None:
         """Cancel what was submitted by this very process, before it deferred."""

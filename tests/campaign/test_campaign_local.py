@@ -1,7 +1,9 @@
 """One small campaign on local processes: every stage is real."""
 
 import json
+import os
 import shutil
+import subprocess
 import sys
 
 import pyarrow.parquet as pq
@@ -12,22 +14,28 @@ from nepsbench.campaign import collect, draw, initialize, publish, wave
 from nepsbench.campaign.folder import CampaignFolder
 from nepsbench.campaign.form import parse_campaign
 from nepsbench.campaign.progress import campaign_progress
-from nepsbench.campaign.run import run_campaign
-from nepsbench.cluster import ClusterFile, open_cluster
-from nepsbench.errors import CorruptedFileError, NepsbenchError, StreamReuseError
+from nepsbench.campaign.run import run_campaign, run_jobs
+from nepsbench.cluster import ClusterFile, Job, Resources, open_cluster
+from nepsbench.errors import (
+    ClusterError,
+    CorruptedFileError,
+    NepsbenchError,
+    StorageError,
+    StreamReuseError,
+)
 from nepsbench.warehouse import open_warehouse
 
 CAMPAIGN = parse_campaign({"streams": 2, "samples": 2, "waves": "1,2"})
 
 
-def cluster_at(root):
+def cluster_at(root, **limits):
     return open_cluster(
         ClusterFile(
             name="here",
             kind="local",
             root=str(root),
             python=sys.executable,
-            limits={"cpus_per_node": 2, "max_jobs": 1},
+            limits={"cpus_per_node": 2, "max_jobs": 1, **limits},
             poll_interval=0.2,
         )
     )
@@ -204,3 +212,96 @@ def test_the_environment_says_what_initialized_the_campaign(finished):
     assert found["trials"] == pq.read_metadata(profile).num_rows == 4
     assert found["threads"]["OMP_NUM_THREADS"] == "1"
     assert found["dataset_version"].startswith("1-")
+
+
+def test_results_that_were_dropped_come_back_by_collecting(copy, finished):
+    _, cluster = finished
+    query = "select * exclude (mlflow_run_id) from trials order by all"
+    before = open_warehouse(copy).query(query), open_warehouse(copy).query("from epochs")
+    assert open_warehouse(copy).drop(CAMPAIGN.name) == 3
+    assert count(copy, "trials") == 0
+    for epochs in CAMPAIGN.waves:
+        collect.collect_wave(CAMPAIGN, epochs, copy, cluster)
+    after = open_warehouse(copy).query(query), open_warehouse(copy).query("from epochs")
+    assert after[0] == before[0]
+    assert after[1].sort_by("runtime") == before[1].sort_by("runtime")
+
+
+def test_no_trial_is_left_out_when_one_job_cannot_hold_them_all(copy, finished):
+    _, cluster = finished
+    narrow = cluster.file.model_copy(
+        update={"limits": cluster.file.limits.model_copy(update={"max_time": 150})}
+    )
+    more = CAMPAIGN.model_copy(update={"waves": (1, 2, 60)})
+    planned = wave.ensure_plan(more, 60, copy, narrow)
+    assert planned.summary["trials"] == 4
+    assert planned.summary["remainder"] == 0
+
+
+def test_a_release_waits_for_every_wave(copy):
+    more = CAMPAIGN.model_copy(update={"waves": (1, 2, 3), "release": "1.1.0"})
+    with pytest.raises(NepsbenchError, match="wave 3 is not finished"):
+        publish.publish(more, copy)
+
+
+def test_a_published_campaign_stays_published_when_another_adds_to_the_benchmark(copy, finished):
+    _, cluster = finished
+    other = parse_campaign({"first_stream": 7, "streams": 1, "samples": 1, "waves": "1"})
+    run_campaign(other, copy, cluster, say=lambda _: None)
+    path, _ = publish.publish(CAMPAIGN, copy)
+    assert path.name == CAMPAIGN.release
+    later = other.model_copy(update={"release": "1.0.1"})
+    publish.fit_surrogate(later, copy)
+    assert publish.publish(later, copy)[0].name == "1.0.1"
+    assert len(nepsbench.load(CAMPAIGN.benchmark, home=copy)) == 5
+
+
+def test_a_failed_job_says_what_it_said_last(tmp_path, monkeypatch):
+    monkeypatch.setenv("NEPSBENCH_DATA", str(tmp_path / "none"))
+    missing = parse_campaign({"dataset": "cifar10", "streams": 1, "samples": 1, "waves": "1"})
+    with cluster_at(tmp_path / "cluster") as cluster, pytest.raises(ClusterError) as caught:
+        run_campaign(missing, tmp_path / "home", cluster, say=lambda _: None)
+    text = str(caught.value)
+    assert "cifar-10" in text
+    assert "NEPSBENCH_DATA" in text
+    assert "/stderr)" in text
+    assert "\n" not in text
+
+
+def test_jobs_that_stop_in_time_run_again_while_they_get_on(tmp_path):
+    """The first two runs of the job leave trials and train an epoch each; the third ends well."""
+    script = """
+cd "$1"; mkdir -p results; n=$(wc -l <results/worker-0.journal 2>/dev/null || echo 0)
+echo '{"kind":"epoch"' >>results/worker-0.journal; [ "$n" = 2 ] || exit 3
+"""
+    with cluster_at(tmp_path) as cluster:
+        directory = cluster.path("jobs", "one")
+        job = Job("one", directory, ("bash", "-c", script, "bash", directory), Resources())
+        run_jobs(cluster, [job])
+        assert len((tmp_path / "jobs/one/attempts").read_text().split()) == 2
+        idle = Job("two", cluster.path("jobs", "two"), ("sh", "-c", "exit 3"), Resources())
+        with pytest.raises(ClusterError, match="two: stopped in time, trials are left"):
+            run_jobs(cluster, [idle])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_full_disk_while_fetching_is_one_line_and_nothing_is_lost(copy, finished, tmp_path):
+    _, cluster = finished
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    commit = open_warehouse(copy).commit.number
+    folder = wave.current_plan(CAMPAIGN, 2, copy).job_folders()[0]
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", disk], check=True)
+    try:
+        shutil.move(folder, disk / "job")
+        folder.symlink_to(disk / "job")
+        (disk / "filler").write_bytes(b"x" * (shutil.disk_usage(disk).free))
+        before = sorted(p.name for p in (disk / "job").rglob("*"))
+        with pytest.raises(StorageError, match="the disk is full; nothing was changed"):
+            collect.collect_wave(CAMPAIGN, 2, copy, cluster)
+        assert sorted(p.name for p in (disk / "job").rglob("*")) == before
+        (disk / "filler").unlink()
+        collect.collect_wave(CAMPAIGN, 2, copy, cluster)
+    finally:
+        subprocess.run(["umount", disk], check=True)
+    assert open_warehouse(copy).commit.number == commit
