@@ -34,6 +34,8 @@ def run_campaign(campaign: Campaign, home: Path, cluster: Cluster, *, say: Say =
     say(f"initialized on {found['host']}, dataset {found['dataset']} {found['dataset_version']}")
     for epochs in campaign.waves:
         wave = ensure_plan(campaign, epochs, home, cluster.file)
+        for warning in wave.warnings:
+            say(f"wave {epochs}: warning: {warning}")
         run_jobs(cluster, wave_jobs(campaign, wave, cluster))
         collected = collect_wave(campaign, epochs, home, cluster)
         say(f"wave {epochs}: {collected.summary}")

@@ -48,6 +48,12 @@ class PlannedWave:
         return content
 
     @property
+    def warnings(self) -> list[str]:
+        """What to think about before the jobs are submitted, a line each."""
+        found: list[str] = self.summary.get("warnings", [])
+        return found
+
+    @property
     def is_settled(self) -> bool:
         """True if every trial of the plan was collected with its outcome."""
         return (self.path / "settled").exists()
