@@ -1,0 +1,417 @@
+"""The DAGs under a real scheduler, triggerer and DAG processor: what a person can do to a run.
+
+MLflow is left out, which the DAGs allow: they skip what they would write there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+
+from include.platform import environment, processes, services
+from include.platform.airflow_api import AirflowApi, TaskState
+from include.platform.credentials import USER, ensure_credentials
+from include.platform.errors import PlatformError
+from include.platform.settings import ROOT, Settings
+from nepsbench.campaign.draw import draw_profile
+from nepsbench.campaign.form import Campaign, parse_campaign
+from nepsbench.campaign.initialize import accept_environment, initialize_job
+from nepsbench.campaign.run import run_jobs
+from nepsbench.cluster import ClusterFile, load_cluster, open_cluster
+
+pytestmark = [
+    pytest.mark.platform,
+    pytest.mark.timeout(240),
+    pytest.mark.xdist_group("airflow"),
+]
+
+#: Jobs of a campaign wait while its folder on the cluster has a file ``hold``.
+HOLD = "while [ -e job.sh ] && [ -e ../../hold ]; do sleep 0.1; done"
+ENDED = ("success", "failed")
+#: Airflow notices sooner than a user's does that a task's process or a triggerer has ended.
+QUICK = {
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+    "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
+}
+
+
+class Api(AirflowApi):
+    """With what these tests need beyond the demo."""
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        """Return the runs of a DAG, oldest first."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns"
+        found: list[dict[str, Any]] = self._send("GET", path, params={"order_by": "id"})["dag_runs"]
+        return found
+
+    def task(self, dag_id: str, run_id: str, task_id: str) -> TaskState:
+        """Return one task."""
+        return next(t for t in self.tasks(dag_id, run_id) if t.task_id == task_id)
+
+    def clear(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Run one task again, as the button in the UI does."""
+        body = {"dry_run": False, "only_failed": False, "dag_run_id": run_id, "task_ids": [task_id]}
+        self._send("POST", f"/api/v2/dags/{dag_id}/clearTaskInstances", json=body)
+
+    def mark_failed(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """End one task, as the button in the UI does."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+        self._send("PATCH", path, json={"new_state": "failed"})
+
+    def triggerer(self, dag_id: str, run_id: str, task_id: str) -> int | None:
+        """Return the id of the triggerer that a task's trigger is assigned to."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+        job = self._send("GET", path)["triggerer_job"]
+        return job and int(job["id"])
+
+    def add_connection(self, name: str, values: dict[str, Any]) -> None:
+        """Store a connection in Airflow's database."""
+        self._send("POST", "/api/v2/connections", json={"connection_id": name, **values})
+
+    def details(self, dag_id: str) -> dict[str, Any]:
+        """Return what the UI shows of a DAG."""
+        found: dict[str, Any] = self._send("GET", f"/api/v2/dags/{dag_id}/details")
+        return found
+
+    def log(self, dag_id: str, run_id: str, task_id: str) -> str:
+        """Return the log of a task's last try."""
+        task = self.task(dag_id, run_id, task_id)
+        return self.log_tail(dag_id, run_id, task=task, lines=1000)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    folder = tmp_path_factory.mktemp("airflow")
+    content = {
+        "name": "local", "kind": "local", "root": str(folder / "work"), "setup": HOLD,
+        "poll_interval": 0.3, "limits": {"slots": 8, "max_jobs": 1, "cpus_per_node": 1},
+    }  # fmt: skip
+    (folder / "clusters").mkdir()
+    (folder / "clusters/local.yaml").write_text(yaml.safe_dump(content))
+    settings = Settings(
+        state=folder / "state",
+        home=folder / "home",
+        dags=ROOT / "dags",
+        clusters=(folder / "clusters",),
+        slurm=folder / "slurm",
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(services, "NAMES", tuple(n for n in services.NAMES if n != "mlflow"))
+        patch.setattr(environment, "_mlflow_variables", lambda *_, **__: {})
+        for name, value in (environment.nepsbench_variables(settings) | QUICK).items():
+            patch.setenv(name, value)
+        yield settings
+        services.down(settings, say=lambda _: None)
+
+
+@pytest.fixture(scope="module")
+def platform(settings: Settings) -> services.Platform:
+    return services.up(settings)
+
+
+@pytest.fixture(scope="module")
+def api(platform: services.Platform) -> Iterator[Api]:
+    password = ensure_credentials(platform.settings).airflow_password
+    api = Api(platform.airflow_url, username=USER, password=password)
+    for path in (ROOT / "dags").glob("*.py"):
+        api.wait_for_dag(path.stem)
+    yield api
+    api.close()
+
+
+def wait_until(holds: Callable[[], Any], *, seconds: float = 90) -> Any:
+    """Return what ``holds`` returns, once that is true."""
+    deadline = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    return found
+
+
+def finish(api: Api, dag_id: str, run_id: str) -> str | None:
+    wait_until(lambda: api.run_state(dag_id, run_id) in ENDED, seconds=150)
+    return api.run_state(dag_id, run_id)
+
+
+def prepare(settings: Settings, **form: Any) -> Campaign:
+    """Draw and initialize a campaign without Airflow, and hold its jobs."""
+    campaign = parse_campaign({"streams": 1, "samples": 1, "waves": "1", **form})
+    draw_profile(campaign, settings.home)
+    with open_cluster(load_cluster("local")) as cluster:
+        run_jobs(cluster, [initialize_job(campaign, settings.home, cluster)])
+        accept_environment(campaign, settings.home, cluster)
+        Path(cluster.path("campaigns", campaign.name, "hold")).touch()
+    return campaign
+
+
+class Training:
+    """A run of ``train_wave`` whose job waits for :meth:`release`."""
+
+    def __init__(self, api: Api, settings: Settings, *, run_id: str, first_stream: int) -> None:
+        self.api = api
+        self.run_id = run_id
+        campaign = prepare(settings, first_stream=first_stream)
+        self.folder = settings.clusters[0].parent / "work/campaigns" / campaign.name
+        api.trigger("train_wave", run_id, conf={"campaign": campaign.name})
+        self.wait_until_deferred(try_number=1)
+
+    @property
+    def job(self) -> Path:
+        """The job's folder."""
+        (found,) = self.folder.glob("jobs/*.w001.*")
+        return found
+
+    @property
+    def job_id(self) -> str:
+        """Pid and start of its process."""
+        return (self.job / "id").read_text().strip()
+
+    @property
+    def task(self) -> TaskState:
+        """The task that waits for the job."""
+        return self.api.task("train_wave", self.run_id, "train")
+
+    def wait_until_deferred(self, *, try_number: int) -> None:
+        def holds() -> bool:
+            task = self.task
+            assert task.state not in ENDED, self.log()
+            return (task.state, task.try_number) == ("deferred", try_number)
+
+        wait_until(holds)
+        wait_until(lambda: "active" in self.log())  # the triggerer has it
+
+    def runs(self) -> bool:
+        """Whether the job's process lives."""
+        pid = int(self.job_id.split("-")[0])
+        return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+    def log(self, try_number: int | None = None) -> str:
+        """The log of one try, or of the last."""
+        task = self.task if try_number is None else replace(self.task, try_number=try_number)
+        return self.api.log_tail("train_wave", self.run_id, task=task, lines=1000)
+
+    def release(self) -> None:
+        """Let the job train."""
+        (self.folder / "hold").unlink()
+
+    def end(self) -> str | None:
+        """Return how the run ended."""
+        return finish(self.api, "train_wave", self.run_id)
+
+
+@pytest.fixture(scope="module")
+def broken(api: Api, settings: Settings) -> tuple[Training, str]:
+    """A training whose first job is killed outright, and that job's id. It is tried again later."""
+    training = Training(api, settings, run_id="broken", first_stream=1)
+    first = training.job_id
+    os.kill(int(first.split("-")[0]), signal.SIGKILL)
+    training.release()
+    return training, first
+
+
+def written(settings: Settings, campaign: str) -> dict[str, int]:
+    """The files that work leaves: commits, releases, jobs; and when each was written."""
+    folder = settings.clusters[0].parent
+    patterns = ("home/commits/*", "home/releases/**/*.*", f"work/campaigns/{campaign}/jobs/*/id")
+    return {str(p): p.stat().st_mtime_ns for one in patterns for p in folder.glob(one)}
+
+
+def test_every_dag_shows_its_form_owner_tags_and_documentation(api: Api) -> None:
+    assert api._send("GET", "/api/v2/importErrors")["total_entries"] == 0
+    assert api._send("GET", "/api/v2/dagWarnings")["total_entries"] == 0
+    for path in (ROOT / "dags").glob("*.py"):
+        details = api.details(path.stem)
+        assert details["owners"] == ["nepsbench"]
+        assert "nepsbench" in [tag["name"] for tag in details["tags"]]
+        assert details["doc_md"].startswith("### ")
+        for name, param in details["params"].items():
+            assert param["schema"]["title"], name
+            assert param["description"], name
+        for task in api._send("GET", f"/api/v2/dags/{path.stem}/tasks")["tasks"]:
+            assert task["retries"] == 2
+            assert task["doc_md"] or task["operator_name"] == "ClusterJobsOperator"
+
+
+@pytest.mark.usefixtures("api")
+def test_parsing_warns_of_nothing_deprecated(settings: Settings) -> None:
+    logs = [*settings.logs.glob("*.log"), *settings.airflow.glob("logs/dag_processor/**/*.log")]
+    lines = [line for log in logs for line in log.read_text().splitlines()]
+    assert lines
+    assert not [
+        line for line in lines if "eprecat" in line and ("dags/" in line or "nepsbench" in line)
+    ]
+
+
+@pytest.mark.usefixtures("broken")
+def test_one_click_makes_a_release_and_a_second_does_no_work(api: Api, settings: Settings) -> None:
+    dag, form = "regenerate_benchmark", {"streams": 1, "samples": 4, "waves": "1"}
+    api.trigger(dag, "first", conf=form)
+    assert finish(api, dag, "first") == "success", api.tasks(dag, "first")
+    name = parse_campaign(form).name
+    before = written(settings, name)
+    assert any("manifest.json" in path for path in before)
+    api.trigger(dag, "second", conf=form)
+    assert finish(api, dag, "second") == "success", api.tasks(dag, "second")
+    assert written(settings, name) == before
+
+
+def test_a_cleared_task_adopts_the_running_job(api: Api, settings: Settings) -> None:
+    training = Training(api, settings, run_id="cleared", first_stream=2)
+    job_id = training.job_id
+    api.clear("train_wave", "cleared", "train")
+    training.wait_until_deferred(try_number=2)
+    wait_until(lambda: "its jobs run on" in training.log(1), seconds=30)
+    assert training.runs()
+    training.release()
+    assert training.end() == "success"
+    assert training.job_id == job_id
+    assert not (training.job / "attempts").exists()
+    assert not (training.job / "cancel").exists()
+
+
+def test_a_task_marked_failed_cancels_its_job(api: Api, settings: Settings) -> None:
+    training = Training(api, settings, run_id="killed", first_stream=3)
+    assert training.runs()
+    api.mark_failed("train_wave", "killed", "train")
+    wait_until(lambda: not training.runs(), seconds=30)
+    assert training.end() == "failed"
+    assert "cancelled 1 jobs" in wait_until(training.log)
+
+
+MISTAKES = {
+    "dataset": ({"dataset": "none"}, "unknown dataset 'none'; there are: "),
+    "stream": ({"streams": 1, "samples": 3, "name": "thief"}, "stream 0"),
+    "waves": ({"waves": "12,3"}, "give 1 to 4 rising numbers of epochs"),
+}
+
+
+def test_a_mistake_fails_at_once_with_one_line_and_is_not_tried_again(api: Api) -> None:
+    for name, (form, _) in MISTAKES.items():
+        api.trigger("create_profile", name, conf=form)
+    for name, (_, message) in MISTAKES.items():
+        assert finish(api, "create_profile", name) == "failed"
+        assert api.task("create_profile", name, "draw_profile").try_number == 1
+        log = api.log("create_profile", name, "draw_profile")
+        assert len([line for line in log.splitlines() if message in line]) == 1
+
+
+@pytest.mark.parametrize("form", [{"streams": 0}, {"cluster": "a b"}, {"release": "new"}])
+def test_the_form_refuses_what_its_schema_can_tell(api: Api, form: dict[str, Any]) -> None:
+    with pytest.raises(PlatformError, match="400"):
+        api.trigger("regenerate_benchmark", "refused", conf=form)
+    assert api.run_state("regenerate_benchmark", "refused") is None
+
+
+STAGES = {
+    "create_profile": 1, "initialize_campaign": 1, "train_wave": 2, "collect_wave": 2,
+    "fit_surrogate": 1, "build_release": 1,
+}  # fmt: skip
+
+
+def test_stages_hand_a_campaign_on_to_each_other(api: Api, settings: Settings) -> None:
+    form = {"first_stream": 10, "streams": 1, "samples": 1, "waves": "1,2", "release": "2.0.0"}
+    name = parse_campaign(form).name
+    stop = {**form, "first_stream": 11, "name": "stops"}
+    api.trigger("create_profile", "handed", conf={**form, "hand_on": True})
+    api.trigger("create_profile", "stops", conf=stop)
+    wait_until(lambda: (settings.home / "releases/nepsbench101-digits/2.0.0").exists(), seconds=150)
+    of_campaign = {
+        dag_id: [run for run in api.runs(dag_id) if run["partition_key"] == name]
+        for dag_id in list(STAGES)[1:]
+    }
+    assert {dag_id: len(runs) for dag_id, runs in of_campaign.items()} == {
+        dag_id: count for dag_id, count in STAGES.items() if dag_id != "create_profile"
+    }
+    for dag_id, runs in of_campaign.items():
+        for run in runs:
+            assert finish(api, dag_id, run["dag_run_id"]) == "success"
+            assert run["run_type"] == "asset_triggered"
+    assert finish(api, "create_profile", "stops") == "success"
+    assert api.task("create_profile", "stops", "hand_on").state == "skipped"
+    assert "stops" not in {run["partition_key"] for run in api.runs("initialize_campaign")}
+
+
+def test_a_task_whose_job_was_killed_is_tried_again_with_a_new_job(
+    broken: tuple[Training, str],
+) -> None:
+    training, first = broken
+    assert training.end() == "success"
+    assert training.task.try_number == 2
+    assert "1 of 1 jobs did not succeed" in training.log(1)
+    assert (training.job / "attempts").read_text().split() == [first]
+    assert training.job_id != first
+
+
+def test_a_task_survives_the_death_of_its_triggerer(api: Api, settings: Settings) -> None:
+    training = Training(api, settings, run_id="orphaned", first_stream=4)
+    job_id = training.job_id
+    psutil.wait_procs(signal_triggerer(settings, signal.SIGKILL), timeout=10)
+    services.up(settings, say=lambda _: None)
+    training.release()
+    assert training.end() == "success"
+    assert (training.job_id, training.task.try_number) == (job_id, 1)
+
+
+def test_a_triggerer_that_was_only_thought_dead_leaves_jobs_alone(
+    api: Api, platform: services.Platform, tmp_path: Path
+) -> None:
+    settings = platform.settings
+    training = Training(api, settings, run_id="paused", first_stream=5)
+    first = api.triggerer("train_wave", "paused", "train")
+    signal_triggerer(settings, signal.SIGSTOP)
+    second = processes.start(
+        services.commands(settings, platform.ports)["airflow-triggerer"],
+        environment=services.environment_of(platform),
+        log=settings.logs / "second-triggerer.log",
+        cwd=tmp_path,
+        record=tmp_path / "second.json",
+    )
+    try:
+        wait_until(lambda: api.triggerer("train_wave", "paused", "train") not in (None, first))
+        signal_triggerer(settings, signal.SIGCONT)
+        wait_until(lambda: "the task is deferred: its jobs run on" in training.log())
+        assert training.runs()
+        training.release()
+        assert training.end() == "success"
+        assert not (training.job / "attempts").exists()
+    finally:
+        processes.stop([second])
+
+
+@pytest.mark.slurm
+def test_task_and_trigger_reach_a_cluster_by_a_connection_stored_in_airflow(
+    api: Api, settings: Settings, slurm_state: Path, slurm_file: ClusterFile
+) -> None:
+    file = slurm_file.model_copy(update={"name": "stored", "connection": "stored", "ssh": None})
+    text = yaml.safe_dump(file.model_dump(mode="json"))
+    (settings.clusters[0] / "stored.yaml").write_text(text)
+    (exported,) = environment.read_connections(slurm_state / "env.sh").values()
+    connection = json.loads(exported)
+    api.add_connection("stored", {**connection, "extra": json.dumps(connection["extra"])})
+    form = {"first_stream": 6, "streams": 1, "samples": 1, "cluster": "stored", "name": "by-ssh"}
+    draw_profile(parse_campaign(form), settings.home)
+    api.trigger("initialize_campaign", "by-ssh", conf={"campaign": "by-ssh"})
+    assert finish(api, "initialize_campaign", "by-ssh") == "success"
+    assert "succeeded" in api.log("initialize_campaign", "by-ssh", "initialize.run")
+
+
+def signal_triggerer(settings: Settings, number: signal.Signals) -> list[psutil.Process]:
+    """Send a signal to the triggerer and to the process in which its triggers run."""
+    triggerer = processes.recall(settings.running / "airflow-triggerer.json")
+    assert triggerer is not None
+    parent = psutil.Process(triggerer.pid)
+    family = [parent, *parent.children(recursive=True)]
+    for process in family:
+        process.send_signal(number)
+    return family
