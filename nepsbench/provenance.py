@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import socket
+from collections.abc import Iterable
 from functools import cache
 from hashlib import sha256
 from importlib import metadata
@@ -28,18 +29,42 @@ def code_version() -> str:
     return f"{nepsbench.__version__}+{digest.hexdigest()[:12]}"
 
 
-def environment() -> dict[str, str]:
-    """Return this process's provenance columns: code, Python, torch, CPU, host, job."""
+#: What the bits of a result may depend on: the values of ``MAKER_COLUMNS``.
+Maker = tuple[str, ...]
+MAKER_COLUMNS = ("torch_version", "device", "code_version")
+
+
+def this_maker() -> Maker:
+    """Return what computes in this process."""
+    found = environment()
+    return tuple(str(found[column]) for column in MAKER_COLUMNS)
+
+
+def mixture(makers: Iterable[Maker]) -> dict[str, str]:
+    """Return ``MAKER_COLUMNS`` of a result that several made: ``first; second``, each once."""
+    columns = zip(*makers, strict=True)
+    return {
+        name: "; ".join(dict.fromkeys(values))
+        for name, values in zip(MAKER_COLUMNS, columns, strict=False)
+    }
+
+
+def environment() -> dict[str, str | None]:
+    """Return this process's provenance columns: code, Python, torch, CPU, host, job.
+
+    Outside a job ``job_id`` is None.
+    """
     return {
         "code_version": code_version(),
         "python_version": platform.python_version(),
         "torch_version": metadata.version("torch"),
         "device": cpu_model(),
         "host": socket.gethostname(),
-        "job_id": os.environ.get("NEPSBENCH_JOB_ID", ""),
+        "job_id": os.environ.get("NEPSBENCH_JOB_ID") or None,
     }
 
 
+@cache
 def cpu_model() -> str:
     """Return the CPU's name as Linux tells it, or what the platform knows."""
     try:

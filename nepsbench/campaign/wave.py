@@ -42,6 +42,11 @@ class PlannedWave:
     path: Path
 
     @property
+    def home(self) -> Path:
+        """The data home that it lies in."""
+        return self.path.parents[4]
+
+    @property
     def summary(self) -> dict[str, Any]:
         """What ``plan.json`` says."""
         content: dict[str, Any] = json.loads((self.path / "plan.json").read_text())
@@ -153,12 +158,14 @@ def wave_jobs(campaign: Campaign, wave: PlannedWave, cluster: Cluster) -> list[J
     """Send every job's input to the cluster and return the jobs, longest first.
 
     Raises:
+        NepsbenchError: If the campaign is not initialized.
         ClusterError: If the cluster cannot be reached.
         VersionMismatchError: If it has another version of nepsbench.
     """
     if wave.is_settled:
         return []
     require_same_version(cluster)
+    dataset_version = require_initialized(campaign, wave.home)["dataset_version"]
     remote = RemoteFolder(cluster.path(), campaign.name)
     jobs, files = [], []
     for folder, job in zip(wave.job_folders(), wave.summary["jobs"], strict=True):
@@ -175,6 +182,7 @@ def wave_jobs(campaign: Campaign, wave: PlannedWave, cluster: Cluster) -> list[J
             "benchmark": campaign.benchmark,
             "space": campaign.space,
             "dataset": campaign.dataset,
+            "dataset_version": dataset_version,
             "recipe": campaign.recipe,
             "target_epochs": wave.epochs,
             "time_limit": resources.time_limit,

@@ -16,10 +16,11 @@ from typing import Any
 import torch
 
 from nepsbench.errors import CorruptedFileError, VersionMismatchError
-from nepsbench.files import replacing
+from nepsbench.files import remove_leftovers, replacing
+from nepsbench.provenance import Maker
 from nepsbench.training.loop import TrainingState
 
-_FORMAT = 1
+_FORMAT = 2
 _DIGEST_SIZE = sha256().digest_size
 
 
@@ -40,42 +41,77 @@ def checkpoint_path(campaign_directory: Path, taskid: int, model_idx: int) -> Pa
     return campaign_directory / "checkpoints" / str(taskid) / f"{model_idx}.pt"
 
 
-def save_checkpoint(path: Path, state: TrainingState, identity: Identity, *, started: str) -> None:
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint file says.
+
+    Attributes:
+        epoch: The last epoch that is done.
+        runtime: See :class:`TrainingState`.
+        started: When the trial's first step was made, kept over all resumptions.
+        makers: What trained its epochs, in order of first appearance.
+        network: Its state.
+        optimizer: Its state.
+    """
+
+    epoch: int
+    runtime: float
+    started: str
+    makers: tuple[Maker, ...]
+    network: dict[str, Any]
+    optimizer: dict[str, Any]
+
+    def restore(self, state: TrainingState) -> None:
+        """Bring ``state`` to this one."""
+        state.network.load_state_dict(self.network)
+        state.optimizer.load_state_dict(self.optimizer)
+        state.epoch, state.runtime = self.epoch, self.runtime
+
+
+def save_checkpoint(
+    path: Path,
+    state: TrainingState,
+    identity: Identity,
+    *,
+    started: str,
+    makers: tuple[Maker, ...],
+) -> None:
     """Write ``state`` durably: after a crash the file is the old one or the new one.
 
     Args:
         path: See :func:`checkpoint_path`.
         state: Between two epochs.
         identity: Of the trial.
-        started: When the trial's first step was made, kept over all resumptions.
+        started: See :class:`Checkpoint`.
+        makers: See :class:`Checkpoint`.
 
     Raises:
         StorageError: If the disk is full.
     """
+    content = Checkpoint(
+        epoch=state.epoch,
+        runtime=state.runtime,
+        started=started,
+        makers=makers,
+        network=state.network.state_dict(),
+        optimizer=state.optimizer.state_dict(),
+    )
     buffer = io.BytesIO()
-    content = {
-        "format": _FORMAT,
-        "identity": asdict(identity),
-        "started": started,
-        "epoch": state.epoch,
-        "runtime": state.runtime,
-        "network": state.network.state_dict(),
-        "optimizer": state.optimizer.state_dict(),
-    }
-    torch.save(content, buffer)
+    torch.save({"format": _FORMAT, "identity": asdict(identity), **vars(content)}, buffer)
     payload = buffer.getbuffer()
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(payload)
         file.write(sha256(payload).digest())
 
 
-def load_checkpoint(path: Path, state: TrainingState, identity: Identity) -> str | None:
-    """Bring ``state`` to the checkpoint's; return when the trial started, None without a file.
+def read_checkpoint(path: Path, identity: Identity) -> Checkpoint | None:
+    """Return the checkpoint of a trial, None without a file; remove what killed writers left.
 
     Raises:
         CorruptedFileError: If the file is damaged.
         VersionMismatchError: If it belongs to another trial, dataset, or recipe.
     """
+    remove_leftovers(path)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
@@ -87,18 +123,17 @@ def load_checkpoint(path: Path, state: TrainingState, identity: Identity) -> str
             "delete it to train the trial again from its first epoch"
         )
     saved: dict[str, Any] = torch.load(io.BytesIO(payload), weights_only=True)
-    if saved["format"] != _FORMAT:
+    found = saved.pop("format")
+    if found != _FORMAT:
         raise VersionMismatchError(
-            f"{path}: checkpoint of format {saved['format']}, this is {_FORMAT}; "
+            f"{path}: checkpoint of format {found}, this is {_FORMAT}; "
             "use the nepsbench that wrote it, or delete it"
         )
+    owner = saved.pop("identity")
     for name, expected in asdict(identity).items():
-        if saved["identity"][name] != expected:
+        if owner[name] != expected:
             raise VersionMismatchError(
-                f"{path}: checkpoint of {name} {saved['identity'][name]!r}, expected {expected!r}; "
+                f"{path}: checkpoint of {name} {owner[name]!r}, expected {expected!r}; "
                 "give the campaign another name, or delete the checkpoint"
             )
-    state.network.load_state_dict(saved["network"])
-    state.optimizer.load_state_dict(saved["optimizer"])
-    state.epoch, state.runtime = saved["epoch"], saved["runtime"]
-    return str(saved["started"])
+    return Checkpoint(**saved)

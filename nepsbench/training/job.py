@@ -19,6 +19,7 @@ class JobSpec(Section):
     benchmark: str
     space: str
     dataset: str
+    dataset_version: str
     recipe: str
     target_epochs: int = Field(gt=0)
     time_limit: int = Field(gt=0)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -18,9 +21,10 @@ from nepsbench.schema import Status
 from nepsbench.spaces import get_space
 from nepsbench.spaces.networks import count_flops, count_params
 from nepsbench.training.checkpoint import (
+    Checkpoint,
     Identity,
     checkpoint_path,
-    load_checkpoint,
+    read_checkpoint,
     save_checkpoint,
 )
 from nepsbench.training.interruption import Interruption
@@ -48,12 +52,19 @@ class Workbench:
 
 @dataclass
 class Progress:
-    """What is known of a trial so far; the fields are columns of ``trials``."""
+    """What is known of a trial so far; the fields but ``makers`` are columns of ``trials``."""
 
     epochs: int = 0
     params: float | None = None
     flops: float | None = None
     started: str | None = None
+    makers: tuple[provenance.Maker, ...] = ()
+
+    def columns(self) -> dict[str, Any]:
+        """Return columns of ``trials``; where machines or code changed, each is named."""
+        fields = asdict(self)
+        del fields["makers"]
+        return fields | provenance.environment() | provenance.mixture(self.makers)
 
 
 def run_trial(trial: TrialSpec, bench: Workbench) -> Status:
@@ -63,7 +74,42 @@ def run_trial(trial: TrialSpec, bench: Workbench) -> Status:
         StorageError: If the disk is full, so that no trial could go on.
     """
     progress = Progress()
-    status, reason = _attempt(trial, bench, progress)
+    with _begun(trial, bench.journal):
+        status, reason = _attempt(trial, bench, progress)
+        _journal_outcome(trial, bench, progress, status, reason)
+    return status
+
+
+def give_up(trial: TrialSpec, bench: Workbench, *, attempts: int) -> Status:
+    """Journal that ``trial`` failed because workers were killed in it; do not try it again."""
+    progress = Progress()
+    reason = (
+        f"its worker was killed {attempts} times in it before an epoch was done; it may need more "
+        "memory than the job has"
+    )
+    with contextlib.suppress(NepsbenchError):
+        _resume(trial, bench, progress)
+    _journal_outcome(trial, bench, progress, Status.FAILED, reason)
+    return Status.FAILED
+
+
+@contextlib.contextmanager
+def _begun(trial: TrialSpec, journal: JournalWriter) -> Iterator[None]:
+    """Journal that the trial is begun; only a kill leaves that as the last word on it."""
+    before = journal.length
+    journal.append({"kind": "begin", "taskid": trial.taskid, "model_idx": trial.model_idx})
+    begun = journal.length
+    try:
+        yield
+    except BaseException:
+        if journal.length == begun:
+            journal.cut(before)
+        raise
+
+
+def _journal_outcome(
+    trial: TrialSpec, bench: Workbench, progress: Progress, status: Status, reason: str | None
+) -> None:
     bench.journal.append(
         {
             "kind": "trial",
@@ -75,11 +121,9 @@ def run_trial(trial: TrialSpec, bench: Workbench) -> Status:
             "dataset_version": bench.dataset.record.version,
             "recipe": get_recipe(bench.job.recipe).label,
             "ended": _now(),
-            **asdict(progress),
-            **provenance.environment(),
+            **progress.columns(),
         }
     )
-    return status
 
 
 def _attempt(trial: TrialSpec, bench: Workbench, progress: Progress) -> tuple[Status, str | None]:
@@ -112,6 +156,7 @@ def _train_to_target(trial: TrialSpec, bench: Workbench, progress: Progress) -> 
     job, recipe = bench.job, get_recipe(bench.job.recipe)
     space = get_space(job.space)
     configuration = space.validate(trial.configuration)
+    checkpoint = _resume(trial, bench, progress)
     state = initial_state(
         job.space,
         configuration,
@@ -123,10 +168,11 @@ def _train_to_target(trial: TrialSpec, bench: Workbench, progress: Progress) -> 
     data = prepare_trial_data(bench.dataset, configuration)
     progress.params = count_params(state.network)
     progress.flops = count_flops(state.network, data.input_shape)
-    identity = _identity(trial, bench)
-    path = checkpoint_path(job.campaign_directory, trial.taskid, trial.model_idx)
-    progress.started = load_checkpoint(path, state, identity) or _now()
-    progress.epochs = state.epoch
+    if checkpoint is not None:
+        checkpoint.restore(state)
+    started = progress.started = progress.started or _now()
+    makers = tuple(dict.fromkeys((*progress.makers, provenance.this_maker())))
+    identity, path = _identity(trial, bench), _path(trial, bench)
     longest, start = 0.0, perf_counter()
     for metrics in train_epochs(
         state,
@@ -138,12 +184,25 @@ def _train_to_target(trial: TrialSpec, bench: Workbench, progress: Progress) -> 
         stopped=bench.interruption.now,
     ):
         bench.journal.append(_epoch_record(trial, state.epoch, metrics))
-        save_checkpoint(path, state, identity, started=progress.started)
-        progress.epochs = state.epoch
+        save_checkpoint(path, state, identity, started=started, makers=makers)
+        progress.epochs, progress.makers = state.epoch, makers
         now = perf_counter()
         longest, start = max(longest, now - start), now
         if state.epoch < job.target_epochs and not bench.interruption.leaves_time_for(longest):
             raise Interrupted
+
+
+def _resume(trial: TrialSpec, bench: Workbench, progress: Progress) -> Checkpoint | None:
+    """Return the trial's checkpoint, if it has one, and bring ``progress`` to it."""
+    checkpoint = read_checkpoint(_path(trial, bench), _identity(trial, bench))
+    if checkpoint is not None:
+        progress.epochs, progress.started = checkpoint.epoch, checkpoint.started
+        progress.makers = checkpoint.makers
+    return checkpoint
+
+
+def _path(trial: TrialSpec, bench: Workbench) -> Path:
+    return checkpoint_path(bench.job.campaign_directory, trial.taskid, trial.model_idx)
 
 
 def _identity(trial: TrialSpec, bench: Workbench) -> Identity:

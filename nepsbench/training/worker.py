@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nepsbench.datasets.opening import open_dataset
-from nepsbench.files import write_text
-from nepsbench.journal import JournalWriter, read_journal
-from nepsbench.schema import FINAL_STATUSES, Status
+from nepsbench.files import storage_errors, write_text
+from nepsbench.journal import JournalWriter
+from nepsbench.schema import Status
 from nepsbench.training.arithmetic import exact_arithmetic
+from nepsbench.training.history import FATAL_ATTEMPTS, History, Key, read_history
 from nepsbench.training.interruption import Interruption
 from nepsbench.training.job import TrialSpec, read_job, read_portfolio
 from nepsbench.training.recipe import get_recipe
-from nepsbench.training.trial import Workbench, run_trial
+from nepsbench.training.trial import Workbench, give_up, run_trial
 
 _COUNTED = (
     Status.COMPLETE,
@@ -75,42 +76,33 @@ def run_worker(
     results = job_directory / "results"
     journal_path = results / f"worker-{worker}.journal"
     done_path = results / f"worker-{worker}.done"
-    done_path.unlink(missing_ok=True)
+    with storage_errors(done_path):
+        done_path.unlink(missing_ok=True)
     _keep_freed_memory()
     with (
         interruption.listening(),
         exact_arithmetic(recipe),
         JournalWriter(journal_path) as journal,
     ):
-        dataset = open_dataset(job.dataset, job.datasets_directory)
+        dataset = open_dataset(job.dataset, job.datasets_directory, version=job.dataset_version)
         bench = Workbench(job, dataset, journal, interruption)
-        settled = _settled(journal_path, job.target_epochs)
-        counts = Counter(_run(trial, bench, settled) for trial in portfolio.trials)
+        history = read_history(journal_path, target_epochs=job.target_epochs)
+        counts = Counter(_run(trial, bench, history) for trial in portfolio.trials)
     summary = WorkerSummary({status.value: counts[status] for status in _COUNTED})
     write_text(done_path, json.dumps(summary.counts) + "\n")
     return summary
 
 
-def _run(trial: TrialSpec, bench: Workbench, settled: dict[tuple[int, int], Status]) -> Status:
+def _run(trial: TrialSpec, bench: Workbench, history: dict[Key, History]) -> Status:
     """Run one trial, unless the journal says that nothing is left to do, or it is time to end."""
-    known = settled.get((trial.taskid, trial.model_idx))
-    if known is not None:
-        return known
+    known = history.get((trial.taskid, trial.model_idx), History())
+    if known.settled is not None:
+        return known.settled
     if bench.interruption.now():
         return Status.PENDING
+    if known.attempts >= FATAL_ATTEMPTS:
+        return give_up(trial, bench, attempts=known.attempts)
     return run_trial(trial, bench)
-
-
-def _settled(journal: Path, target_epochs: int) -> dict[tuple[int, int], Status]:
-    """Return the trials that this journal leaves in a final status for this target."""
-    settled: dict[tuple[int, int], Status] = {}
-    for record in read_journal(journal):
-        if record["kind"] != "trial":
-            continue
-        status = Status(record["status"])
-        if status in FINAL_STATUSES and record["target_epochs"] >= target_epochs:
-            settled[record["taskid"], record["model_idx"]] = status
-    return settled
 
 
 def _keep_freed_memory() -> None:

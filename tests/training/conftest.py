@@ -32,6 +32,7 @@ def make_job(tmp_path: Path, datasets_root: Path) -> Callable[..., Path]:
             "benchmark": "nepsbench101-digits",
             "space": "nepsbench101",
             "dataset": "digits",
+            "dataset_version": next((datasets_root / "digits").iterdir()).name,
             "recipe": "nepsbench101",
             "target_epochs": 4,
             "time_limit": 3600,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import subprocess
+import sys
 import time
 
 import pytest
@@ -14,6 +17,7 @@ from typer.testing import CliRunner
 from nepsbench.cli.main import app
 from nepsbench.cluster.warning import stop_time
 from nepsbench.errors import CorruptedFileError, DatasetError, SpecError, StorageError
+from nepsbench.journal import JournalWriter
 from nepsbench.schema import EPOCH_METRICS, TRIAL_COLUMNS
 from nepsbench.training import checkpoint
 from nepsbench.training import trial as trial_module
@@ -24,11 +28,13 @@ from nepsbench.training.worker import run_worker
 def test_the_journal_has_every_metric_and_the_provenance(make_job, tmp_path):
     job = make_job("j", [trial(1)], target_epochs=2)
     summary = run_worker(job, 0)
-    *epochs, record = journal_records(job)
+    begin, *epochs, record = journal_records(job)
+    assert begin == {"kind": "begin", "taskid": 0, "model_idx": 1}
     assert [r["epoch"] for r in epochs] == [1, 2]
     assert all(set(r["metrics"]) == {m.name for m in EPOCH_METRICS} for r in epochs)
     assert record["status"] == "complete"
     assert record["reason"] is None
+    assert record["job_id"] is None
     assert record["params"] == pytest.approx(4822e-6)
     known_elsewhere = {"profile", "config_id", "seed", "space", "space_version", "dataset"}
     columns = {c.name for c in TRIAL_COLUMNS} - known_elsewhere - {"mlflow_run_id"}
@@ -51,7 +57,7 @@ def test_a_trial_that_reached_the_target_elsewhere_is_told_by_this_journal_too(m
     run_worker(make_job("first", [trial(1)], target_epochs=2), 0)
     again = make_job("second", [trial(1)], target_epochs=2)
     run_worker(again, 0)
-    (record,) = journal_records(again)
+    _begin, record = journal_records(again)
     assert (record["kind"], record["status"], record["epochs"]) == ("trial", "complete", 2)
 
 
@@ -60,7 +66,7 @@ def test_runtime_and_start_continue_over_waves(make_job):
     wave = make_job("wave", [trial(1)], target_epochs=2)
     run_worker(pilot, 0)
     run_worker(wave, 0)
-    first, second = journal_records(pilot)[0]["metrics"], journal_records(wave)[0]["metrics"]
+    first, second = journal_records(pilot)[1]["metrics"], journal_records(wave)[1]["metrics"]
     assert second["runtime"] > first["runtime"] + second["train_duration"]
     assert left(pilot)[1]["started"] == left(wave)[1]["started"]
 
@@ -183,11 +189,114 @@ def test_a_full_disk_stops_the_worker_and_keeps_the_last_checkpoint(
         raise OSError(28, os.strerror(28))
 
     monkeypatch.setattr(checkpoint, "sha256", full)
-    monkeypatch.setattr(trial_module, "load_checkpoint", lambda *_: None)
+    monkeypatch.setattr(trial_module, "read_checkpoint", lambda *_: None)
     with pytest.raises(StorageError, match="the disk is full"):
         run_worker(make_job("wave", [trial(1), trial(2)], target_epochs=2), 0)
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == ["1.pt"]
+
+
+KILLED_IN_IT = """
+import os, signal, sys
+from pathlib import Path
+from nepsbench.training import trial, worker
+
+def run_out_of_memory(space, configuration, **options):
+    if configuration["W"] == 16:
+        os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does
+    return build(space, configuration, **options)
+
+build, trial.initial_state = trial.initial_state, run_out_of_memory
+worker.run_worker(Path(sys.argv[1]), 0)
+"""
+
+
+def test_a_trial_that_kills_its_worker_twice_is_given_up_and_the_next_go_on(make_job):
+    run_worker(make_job("pilot", [trial(1, W=16)], target_epochs=1), 0)
+    job = make_job("wave", [trial(1, W=16), trial(2)], target_epochs=2)
+    codes = [
+        subprocess.run([sys.executable, "-c", KILLED_IN_IT, str(job)], check=False).returncode
+        for _ in range(4)
+    ]
+    assert codes == [-9, -9, 0, 0]
+    record = left(job)[1]
+    assert (record["status"], record["epochs"]) == ("failed", 1)
+    assert record["reason"].startswith("its worker was killed 2 times in it")
+    assert left(job)[2]["status"] == "complete"
+    again = make_job("again", [trial(1, W=16)], target_epochs=2)
+    assert run_worker(again, 0).counts["complete"] == 1
+
+
+def test_a_worker_that_ends_by_itself_leaves_no_trial_as_begun(make_job, monkeypatch):
+    def full(*_arguments, **_options):
+        raise StorageError("the disk is full")
+
+    job = make_job("j", [trial(1)], target_epochs=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(trial_module, "initial_state", full)
+        for _ in range(3):
+            with pytest.raises(StorageError):
+                run_worker(job, 0)
+    assert run_worker(job, 0).counts["complete"] == 1
+
+
+def test_a_second_process_for_the_same_worker_is_refused(make_job):
+    job = make_job("j", [trial(1)], target_epochs=1)
+    with (
+        JournalWriter(job / "results" / "worker-0.journal"),
+        pytest.raises(StorageError, match="running already"),
+    ):
+        run_worker(job, 0)
+
+
+def test_what_trained_the_epochs_is_kept_over_waves(make_job, monkeypatch):
+    here = trial_module.provenance.environment()
+    for target, device in enumerate(("CPU A", "CPU B", "CPU A"), start=1):
+        monkeypatch.setattr(
+            trial_module.provenance, "environment", lambda d=device: {**here, "device": d}
+        )
+        job = make_job(f"w{target}", [trial(1)], target_epochs=target)
+        run_worker(job, 0)
+    record = left(job)[1]
+    assert record["device"] == "CPU A; CPU B"
+    assert (record["torch_version"], record["host"]) == (here["torch_version"], here["host"])
+
+
+def test_what_killed_writers_left_is_removed(make_job, tmp_path):
+    folder = tmp_path / "c" / "checkpoints" / "0"
+    folder.mkdir(parents=True)
+    (folder / ".1.pt.4711.part").write_bytes(b"torn")
+    run_worker(make_job("j", [trial(1)], target_epochs=1), 0)
+    assert [path.name for path in folder.iterdir()] == ["1.pt"]
+
+
+def test_the_dataset_version_is_the_jobs(make_job, datasets_root, tmp_path):
+    shutil.copytree(datasets_root, tmp_path / "data")
+    version = next((tmp_path / "data" / "digits").iterdir())
+    shutil.copytree(version, version.with_name("1-000000000000"))
+    root = str(tmp_path / "data")
+    job = make_job("a", [trial(1)], target_epochs=1, datasets_directory=root)
+    assert run_worker(job, 0).counts["complete"] == 1
+    assert left(job)[1]["dataset_version"] == version.name
+    gone = make_job("b", [trial(1)], datasets_directory=root, dataset_version="1-1")
+    with pytest.raises(DatasetError, match="not prepared there in version 1-1"):
+        run_worker(gone, 0)
+
+
+def test_results_that_are_a_file_are_one_line(make_job):
+    job = make_job("j", [trial(1)])
+    (job / "results").write_text("")
+    with pytest.raises(StorageError, match="cannot be written: Not a directory"):
+        run_worker(job, 0)
+
+
+def test_a_damaged_journal_is_refused_with_what_helps_on_the_node(make_job):
+    job = make_job("j", [trial(1)], target_epochs=1)
+    run_worker(job, 0)
+    path = job / "results" / "worker-0.journal"
+    path.write_bytes(path.read_bytes().replace(b"begin", b"begun", 1))
+    with pytest.raises(CorruptedFileError, match=r"line 1 is damaged .*delete it and the checkpo"):
+        run_worker(job, 0)
 
 
 def test_checkpoints_load_without_running_pickled_code(make_job, tmp_path):
