@@ -21,7 +21,7 @@ from nepsbench.errors import CorruptedFileError, NepsbenchError, SpecError
 from nepsbench.files import replacing
 from nepsbench.sampling.ranges import StreamRange
 from nepsbench.sampling.spec import ProfileSpec
-from nepsbench.sampling.streams import Words, draw_words
+from nepsbench.sampling.streams import Words, draw_words, place_of
 from nepsbench.spaces import Configuration, Space
 from nepsbench.spaces.columns import decode_column, encode_column
 from nepsbench.spaces.parameters import FloatArray
@@ -84,14 +84,15 @@ class Profile:
 
     def stream_ranges(self) -> list[StreamRange]:
         """Return the words of each bit-stream that this profile uses."""
-        budget, spec = self.space.words_per_draw, self.spec
+        spec, start = self.spec, self.spec.streams.offset
         # Streams are shared by all spaces, so what is kept is words, not draws.
-        first, end = spec.streams.offset, spec.streams.offset + spec.samples
+        first, end = (
+            place_of(spec.scheme, draw, words_per_draw=self.space.words_per_draw)
+            for draw in (start, start + spec.samples)
+        )
         return [
-            StreamRange(
-                scheme=spec.scheme, taskid=t, first_word=first * budget, end_word=end * budget
-            )
-            for t in spec.taskids
+            StreamRange(scheme=spec.scheme, taskid=taskid, first_word=first, end_word=end)
+            for taskid in spec.taskids
         ]
 
     def to_table(self) -> pa.Table:

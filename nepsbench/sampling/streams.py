@@ -64,6 +64,14 @@ def draw_words(
     return np.concatenate(rows)
 
 
+def place_of(scheme: Scheme, draw: int, *, words_per_draw: int) -> int:
+    """Return where in its bit-stream a draw starts, in words."""
+    if scheme == "legacy-counter":
+        pair, second = divmod(draw, 2)
+        return pair * _LEGACY_PAIR + second * (1 + _LEGACY_DOUBLES)
+    return draw * words_per_draw
+
+
 def _legacy_rows(taskid: int, offset: int, samples: int) -> Words:
     """Lay out a seed and 14 doubles a draw as ours: (seed in the upper half, 14 words of doubles).
 

@@ -25,6 +25,7 @@ from nepsbench.sampling.report import (
     count_duplicates,
     coverage,
 )
+from nepsbench.sampling.streams import draw_words, stream_words
 from nepsbench.spaces import get_space
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "profile_digits.json"
@@ -316,3 +317,17 @@ def test_seeds_that_differ_in_their_last_bit_are_no_duplicates():
     profile = make_profile(samples=1, seeds=[1, 2])
     apart = dataclasses.replace(profile, seed=np.array([2**62, 2**62 + 1]))
     assert count_duplicates(apart) == 0
+
+
+@pytest.mark.filterwarnings("ignore::nepsbench.sampling.LegacyStreamsWarning")
+@pytest.mark.parametrize("scheme", ["jump", "legacy-counter"])
+@pytest.mark.parametrize(("offset", "samples"), [(0, 1), (3, 4), (40, 5)])
+def test_the_words_that_are_reserved_are_those_that_are_drawn(scheme, offset, samples):
+    profile = make_profile(scheme=scheme, samples=samples, streams={"first": 2, "offset": offset})
+    (part,) = profile.stream_ranges()
+    reserved = stream_words(
+        scheme, 2, first=part.first_word, count=part.end_word - part.first_word
+    ).tolist()
+    drawn = draw_words(scheme, [2], offset=offset, samples=samples, words_per_draw=16)
+    assert set(drawn[:, 1:].ravel().tolist()) <= set(reserved)
+    assert len(reserved) <= samples * 16
