@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
+
+if TYPE_CHECKING:
+    from nepsbench.campaign.form import Campaign
 
 app = typer.Typer(help="The stages of a regeneration, without Airflow.", no_args_is_help=True)
 
@@ -32,9 +36,6 @@ def run(
     Example: nepsbench campaign run --samples 2 --waves 1,2
     """
     from nepsbench.campaign.form import parse_campaign
-    from nepsbench.campaign.publish import check_benchmark, fit_surrogate, publish
-    from nepsbench.campaign.run import run_campaign
-    from nepsbench.cluster import load_cluster, open_cluster
     from nepsbench.home import data_home
 
     campaign = parse_campaign(
@@ -51,12 +52,20 @@ def run(
             "name": name,
         }
     )
-    place = data_home(home)
-    with open_cluster(load_cluster(campaign.cluster)) as opened:
-        run_campaign(campaign, place, opened, say=typer.echo)
-    check_benchmark(campaign.benchmark, place)
-    fit_surrogate(campaign, place)
-    path, _ = publish(campaign, place)
+    _regenerate(campaign, data_home(home))
+
+
+def _regenerate(campaign: Campaign, home: Path) -> None:
+    """Run every stage, from the profile to the release."""
+    from nepsbench.campaign.publish import check_benchmark, fit_surrogate, publish
+    from nepsbench.campaign.run import run_campaign
+    from nepsbench.cluster import load_cluster, open_cluster
+
+    with open_cluster(load_cluster(campaign.cluster)) as cluster:
+        run_campaign(campaign, home, cluster, say=typer.echo)
+    check_benchmark(campaign.benchmark, home)
+    fit_surrogate(campaign, home)
+    path, _ = publish(campaign, home)
     typer.echo(f"release {path}")
 
 

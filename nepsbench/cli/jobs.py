@@ -74,10 +74,7 @@ def plan_jobs(
     )
     wave = plan_wave(trials, limits, epochs=epochs, measured=_measured(trials, measured, home))
     wave.write(output, force=force)
-    for line in _report(wave):
-        typer.echo(line)
-    for warning in wave.warnings:
-        typer.echo(f"warning: {warning}", err=True)
+    _tell(wave)
     typer.echo(f"written to {output}")
 
 
@@ -95,6 +92,14 @@ def _measured(profile: Profile, file: Path | None, home: Path | None) -> Measure
 
         return align(open_warehouse(home).seconds_per_epoch(profile.name), profile)
     return None
+
+
+def _tell(wave: WavePlan) -> None:
+    """Print the summary, and the warnings beside it."""
+    for line in _report(wave):
+        typer.echo(line)
+    for warning in wave.warnings:
+        typer.echo(f"warning: {warning}", err=True)
 
 
 def _report(wave: WavePlan) -> list[str]:
