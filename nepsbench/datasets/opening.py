@@ -88,8 +88,9 @@ def _open(folder: Path) -> Dataset:
 
 
 def _load_split(folder: Path, split: str) -> SplitTensors:
+    """Return a split, mapped: the workers of a node share its pages until one writes to them."""
     images, labels = (
-        torch.from_numpy(np.load(folder / f"{split}_{part}.npy", allow_pickle=False))
+        torch.from_numpy(np.load(folder / f"{split}_{part}.npy", mmap_mode="c", allow_pickle=False))
         for part in ("images", "labels")
     )
     return SplitTensors(images, labels)

@@ -88,5 +88,7 @@ def prepare_trial_data(dataset: Dataset, configuration: Configuration) -> TrialD
 
 
 def _resized(split: SplitTensors, resolution: float) -> SplitTensors:
+    if resolution == 1.0:
+        return split
     parts = [at_resolution(part, resolution) for part in torch.split(split.images, _SLICE)]
     return SplitTensors(torch.cat(parts), split.labels)

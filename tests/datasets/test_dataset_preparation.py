@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,6 +32,16 @@ def test_digits_are_all_there_and_in_disjoint_splits(root):
     assert total == np.round(load_digits().data * 255 / 16).sum()
     assert digits.train.images.dtype == torch.uint8
     assert (digits.channels, digits.classes) == (1, 10)
+
+
+def test_workers_share_the_pages_of_a_dataset_and_none_changes_the_file(root):
+    digits = open_dataset("digits", root)
+    (file,) = root.glob("digits/*/train_images.npy")
+    before = file.read_bytes()
+    digits.train.images.zero_()
+    assert file.read_bytes() == before
+    maps = Path("/proc/self/maps")
+    assert not maps.exists() or f"{file}\n" in maps.read_text()
 
 
 def test_the_version_of_digits_never_changes(tmp_path):

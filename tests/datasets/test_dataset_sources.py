@@ -96,7 +96,7 @@ def test_a_failed_download_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.delenv("NEPSBENCH_DATA", raising=False)
     monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", tmp_path / "absent")
     for name in ("fashion_mnist", "cifar10"):
-        with pytest.raises(DatasetError, match=r"cannot be downloaded \(no route\).*--source"):
+        with pytest.raises(DatasetError, match=r"cannot be downloaded \(no route\).*NEPSBENCH_DATA"):
             prepare(name, tmp_path / "root")
 
 
@@ -224,10 +224,22 @@ def test_a_damaged_image_and_a_damaged_zip_are_named(tmp_path):
 
 def test_zips_without_test_images_are_refused(tmp_path):
     image_zip(tmp_path / "train.zip", ["train/cat/1.jpg"])
-    with pytest.raises(DatasetError, match="no zip there has test/"):
+    with pytest.raises(DatasetError, match=r"train\.zip: no images in test/"):
         prepare("cifar10", tmp_path / "root", source=tmp_path)
 
 
+def test_a_file_as_source_is_the_only_one_that_is_read(tmp_path):
+    places = [f"{split}/{c}/{k}.jpg" for split in ("train", "test") for c in cifar10.CLASSES
+              for k in range(5)]  # fmt: skip
+    for name in ("a.zip", "b.zip"):
+        image_zip(tmp_path / name, places)
+    record = prepare("cifar10", tmp_path / "root", source=tmp_path / "a.zip")
+    assert sum(record.sizes.values()) == len(places)
+    (tmp_path / "readme.txt").touch()
+    with pytest.raises(DatasetError, match=r"readme\.txt: no CIFAR-10; give a folder"):
+        prepare("cifar10", tmp_path / "root", source=tmp_path / "readme.txt")
+
+
 def test_a_folder_without_cifar10_says_what_to_put_there(tmp_path):
-    with pytest.raises(DatasetError, match=r"no CIFAR-10 there; put cifar-10-binary\.tar\.gz"):
+    with pytest.raises(DatasetError, match=r"no CIFAR-10; give a folder with cifar-10-binary"):
         prepare("cifar10", tmp_path / "root", source=tmp_path)

@@ -76,6 +76,13 @@ def test_no_epoch_is_trained_beyond_the_schedule(state, data):
         RECIPE.learning_rate(0.1, 201)
 
 
+def test_at_full_resolution_the_splits_are_the_datasets_own(datasets_root):
+    digits = open_dataset("digits", datasets_root)
+    data = prepare_trial_data(digits, CONFIGURATION | {"Resolution": 1.0})
+    assert data.valid is digits.valid
+    assert data.test is digits.test
+
+
 def test_loading_does_not_include_the_loss_of_the_batch_before(state, data, monkeypatch):
     true_loss = F.cross_entropy
 

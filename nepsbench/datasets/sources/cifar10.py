@@ -41,24 +41,24 @@ def read(source: Path | None) -> Splits:
     """Return the published 10,000 test images, and the 50,000 split into 40,000 and 10,000.
 
     Args:
-        source: An archive, or a folder with one. None: the binary archive is downloaded.
+        source: An archive or zip, or a folder with one archive or several zips. None: the binary
+            archive is downloaded.
 
     Raises:
         DatasetError: If nothing of the kind is there, or it is not the published one.
     """
     if source is None:
         return _read_archive(download(ADDRESS), name=Path(ADDRESS).name, origin=ADDRESS)
-    folder = source if source.is_dir() else source.parent
-    for name in ARCHIVES:
-        path = folder / name
-        if source in (folder, path) and path.is_file():
-            return _read_archive(path.read_bytes(), name=name, origin=str(path))
-    zips = sorted(folder.glob("*.zip"))
+    files = [source] if source.is_file() else sorted(source.iterdir())
+    for path in files:
+        if path.name in ARCHIVES:
+            return _read_archive(path.read_bytes(), name=path.name, origin=str(path))
+    zips = [path for path in files if path.suffix == ".zip"]
     if zips:
         return _read_zips(zips)
     raise DatasetError(
-        f"{source}: no CIFAR-10 there; put {' or '.join(ARCHIVES)} into the folder, or zips of "
-        "train/<class>/*.jpg and test/<class>/*.jpg"
+        f"{source}: no CIFAR-10; give a folder with {' or '.join(ARCHIVES)}, or with zips of "
+        "train/<class>/*.jpg and test/<class>/*.jpg, or one of these files"
     )
 
 
@@ -134,7 +134,8 @@ def _read_zips(paths: list[Path]) -> Splits:
     for split, parts in found.items():
         if not parts:
             raise DatasetError(
-                f"{paths[0].parent}: no zip there has {split}/<class>/*.jpg; add one that does"
+                f"{', '.join(map(str, paths))}: no images in {split}/<class>/; give a folder with "
+                "zips that hold train and test"
             )
         merged[split] = Images(
             np.concatenate([part.pixels for part in parts]),
