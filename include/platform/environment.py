@@ -87,10 +87,12 @@ def _airflow_variables(
         "DATABASE": {"SQL_ALCHEMY_CONN": f"sqlite:///{settings.airflow / 'airflow.db'}"},
         # A stage hands over to the next within a second or two.
         "SCHEDULER": {"SCHEDULER_IDLE_SLEEP_TIME": 0.5, "ENABLE_HEALTH_CHECK": False},
-        # An edited DAG file is seen within seconds.
+        # A task that is over is let go within a second, not five.
+        "WORKERS": {"MIN_HEARTBEAT_INTERVAL": 1},
+        # An edited DAG file is seen within a minute; parsing takes time from the training.
         "DAG_PROCESSOR": {
-            "REFRESH_INTERVAL": 10,
-            "MIN_FILE_PROCESS_INTERVAL": 10,
+            "REFRESH_INTERVAL": 30,
+            "MIN_FILE_PROCESS_INTERVAL": 60,
             "PARSING_PROCESSES": 1,
         },
         "LOGGING": {

@@ -40,7 +40,6 @@ HOLD = "while [ -e job.sh ] && [ -e ../../hold ]; do sleep 0.1; done"
 ENDED = ("success", "failed")
 #: Airflow notices sooner than a user's does that a task's process or a triggerer has ended.
 QUICK = {
-    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     "AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC": "2",
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
 }
