@@ -96,7 +96,9 @@ def test_a_failed_download_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.delenv("NEPSBENCH_DATA", raising=False)
     monkeypatch.setattr(fashion_mnist, "DEBIAN_FOLDER", tmp_path / "absent")
     for name in ("fashion_mnist", "cifar10"):
-        with pytest.raises(DatasetError, match=r"cannot be downloaded \(no route\).*NEPSBENCH_DATA"):
+        with pytest.raises(
+            DatasetError, match=r"cannot be downloaded \(no route\).*NEPSBENCH_DATA"
+        ):
             prepare(name, tmp_path / "root")
 
 
