@@ -8,9 +8,6 @@ import typer
 
 app = typer.Typer(help="What runs inside a job.", no_args_is_help=True)
 
-#: Exit code of a worker that left trials for want of time or by a signal.
-TRIALS_REMAIN = 3
-
 
 @app.callback()
 def _group() -> None:
@@ -29,6 +26,7 @@ def run(
     Exit code 0: every trial has an outcome. 3: the time limit or a signal left trials for another
     run. 1: an error that stops the worker, such as a full disk.
     """
+    from nepsbench.schema import TRIALS_REMAIN
     from nepsbench.training.interruption import Interruption
 
     interruption = Interruption()
