@@ -62,7 +62,7 @@ def storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_disk_full(error):
             raise disk_full(path) from error
         if error.errno in _REFUSALS:
             raise StorageError(
@@ -70,6 +70,11 @@ def storage_errors(path: Path) -> Iterator[None]:
                 "see that its folder is one, and yours to write to"
             ) from error
         raise
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Return True if a disk, or somebody's share of it, was full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def disk_full(path: Path) -> StorageError:

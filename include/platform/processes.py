@@ -45,6 +45,19 @@ class Process:
         """
         return psutil.pid_exists(self.pid) and self._find() is None
 
+    def listens_on(self, port: int) -> bool:
+        """Return whether this process, or one that it started, listens on ``port``."""
+        found = self._find()
+        try:
+            family = [found, *found.children(recursive=True)] if found else []
+            return any(
+                connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+                for process in family
+                for connection in process.net_connections("tcp")
+            )
+        except psutil.Error:
+            return False
+
     def _find(self) -> psutil.Process | None:
         try:
             process = psutil.Process(self.pid)

@@ -210,7 +210,7 @@ def _wait_until_healthy(platform: Platform, names: set[str], *, say: Say) -> Non
     deadline = time.monotonic() + START_TIMEOUT
     waiting = names
     while waiting:
-        healthy = healthy_services(platform.ports)
+        healthy = healthy_services(platform.ports) & _listening(settings, platform.ports)
         for name in sorted(waiting & healthy):
             say(f"{name} is healthy")
         waiting = waiting - healthy
@@ -223,6 +223,20 @@ def _wait_until_healthy(platform: Platform, names: set[str], *, say: Say) -> Non
             )
         if waiting:
             time.sleep(0.5)
+
+
+def _listening(settings: Settings, ports: Ports) -> set[str]:
+    """Return the services that may answer for themselves: their own server holds the port.
+
+    Another platform that started at the same moment may have taken it; its health is not ours.
+    """
+    alive = _alive(settings)
+    holds = {
+        name: name in alive and alive[name].listens_on(port)
+        for name, port in (("mlflow", ports.mlflow), ("airflow-api-server", ports.airflow))
+    }
+    own = {"mlflow"} if holds["mlflow"] else set()
+    return own | set(AIRFLOW_PARTS) if holds["airflow-api-server"] else own
 
 
 def _nothing(_: str) -> None:

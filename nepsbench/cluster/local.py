@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nepsbench.cluster.interface import Completed
 from nepsbench.errors import ClusterError
-from nepsbench.files import storage_errors
+from nepsbench.files import disk_full, is_disk_full
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,10 @@ class LocalTransport:
     def get(self, source: str, target: Path) -> None:
         """Copy a file."""
         try:
-            with storage_errors(target):
-                shutil.copyfile(source, target)
+            shutil.copyfile(source, target)
         except OSError as error:
+            if is_disk_full(error):
+                raise disk_full(target) from None
             raise ClusterError(f"cannot copy {source} to {target}: {error.strerror}") from None
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ import paramiko
 from nepsbench.cluster.definition import ClusterFile
 from nepsbench.cluster.interface import Completed
 from nepsbench.errors import ClusterError
-from nepsbench.files import storage_errors
+from nepsbench.files import disk_full, is_disk_full
 
 #: Seconds for each step of making a connection.
 _CONNECT_TIMEOUT = 15.0
@@ -66,10 +66,12 @@ class SSHTransport:
     def get(self, source: str, target: Path) -> None:
         """Copy a file from there to exactly this name. It may grow meanwhile."""
         try:
-            with storage_errors(target), target.open("wb") as file:
+            with target.open("wb") as file:
                 self._files().getfo(source, file)
         except (paramiko.SSHException, OSError, EOFError) as error:
             self._sftp = None
+            if isinstance(error, OSError) and is_disk_full(error):
+                raise disk_full(target) from None
             raise ClusterError(
                 f"{self.name}: cannot copy {source} to {target}: {_words(error)}"
             ) from None

@@ -32,7 +32,7 @@ from nepsbench.cluster import ClusterFile, load_cluster, open_cluster
 pytestmark = [
     pytest.mark.platform,
     pytest.mark.timeout(240),
-    pytest.mark.xdist_group("airflow"),
+    pytest.mark.xdist_group("servers"),
 ]
 
 #: Jobs of a campaign wait while its folder on the cluster has a file ``hold``.

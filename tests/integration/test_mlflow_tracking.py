@@ -20,7 +20,7 @@ from nepsbench.errors import TrackingError
 from nepsbench.tracking import log_surrogate, log_wave
 from tests.warehouse.warehouse_results import results
 
-pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("servers")]
+pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("slurm")]
 
 CAMPAIGN = "p"
 
