@@ -38,7 +38,7 @@ status: $(STAMP)  ## Show each service, its process, port and health
 # The integration tests come last and one by one: they start servers and measure patience.
 test: $(STAMP)  ## Run the tests; those of SLURM where it is installed (ARGS="-k word" to choose)
 	$(BIN)/python -m pytest -n 2 --ignore=tests/integration $(ARGS) || test $$? = 5
-	$(BIN)/python -m pytest tests/integration $(ARGS)
+	$(BIN)/python -m pytest tests/integration $(ARGS) || test $$? = 5
 
 lint: $(STAMP)  ## Check format, style, types and who imports whom
 	$(BIN)/ruff format --check .
