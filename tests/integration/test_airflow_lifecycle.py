@@ -285,7 +285,7 @@ def test_a_task_marked_failed_cancels_its_job(api: Api, settings: Settings) -> N
     api.mark_failed("train_wave", "killed", "train")
     wait_until(lambda: not training.runs(), seconds=30)
     assert training.end() == "failed"
-    assert "cancelled 1 jobs" in wait_until(training.log)
+    wait_until(lambda: "cancelled 1 jobs" in training.log())
 
 
 MISTAKES = {
