@@ -208,7 +208,8 @@ def test_down_leaves_no_process_and_up_interrupted_neither(
         while "starting airflow-triggerer" not in (tmp_path / "output").read_text():
             assert command.poll() is None
         command.send_signal(signal.SIGINT)
-        assert command.wait(timeout=60) == 130
+        # A shell says 130 of both: of what returned it, and of what the signal itself ended.
+        assert command.wait(timeout=60) in (130, -signal.SIGINT)
     assert processes_of(platform.settings) == []
 
 
