@@ -9,7 +9,7 @@ export SLURM_CONF=$STATE/slurm.conf
 main() {
   local name
   if pid_of slurmctld >/dev/null && pid_of slurmd >/dev/null; then end_jobs; fi
-  for name in sshd slurmd slurmctld munged; do end_daemon "$name"; done
+  for name in sshd slurmd slurmctld slurmdbd mariadbd munged; do end_daemon "$name"; done
   end_strays
   [ "${1-}" = --quiet ] || echo "The developer cluster is down."
 }

@@ -10,6 +10,9 @@
 #   NEPSBENCH_SLURM_CPUS, _MEMORY             of the node, MB           as the machine, three quarters of the machine's
 #   NEPSBENCH_SLURM_MIN_JOB_AGE               seconds                   20
 #   NEPSBENCH_SLURM_MAX_ARRAY_SIZE, _MAX_JOB_COUNT                      1001, 1000
+#   NEPSBENCH_SLURM_ACCOUNTING                1 for slurmdbd, with MariaDB      0
+#   NEPSBENCH_SLURM_EXTRA_CONF                lines for the end of slurm.conf, where the last one counts
+#   NEPSBENCH_SLURM_SSH_EXTRA_CONF            lines for the head of sshd_config, where the first one counts
 #   NEPSBENCH_SLURM_SSH_HOST, _SSH_LISTEN, _SSH_PORT                    127.0.0.1, 127.0.0.1, a free port
 # Writes: clusters/dev-slurm.yaml (the cluster file) and env.sh (SLURM_CONF, the Airflow connection).
 set -eu
@@ -40,7 +43,9 @@ main() {
 
 install_packages() {
   local missing=() pair
-  for pair in slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge sshd:openssh-server; do
+  local wanted=(slurmctld:slurmctld slurmd:slurmd sbatch:slurm-client munged:munge sshd:openssh-server)
+  [ "$ACCOUNTING" != 1 ] || wanted+=(slurmdbd:slurmdbd mariadbd:mariadb-server-core my_print_defaults:mariadb-client-core)
+  for pair in "${wanted[@]}"; do
     PATH=$PATH:/usr/sbin command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
   done
   [ "${#missing[@]}" = 0 ] && return
@@ -69,7 +74,7 @@ make_keys() {
 
 # The last ports again where they are free, so that files written for them stay right.
 choose_values() {
-  local used=' '
+  local used=' ' port
   if [ -f "$STATE/ports" ]; then . "$STATE/ports"; fi
   SSH_PORT=${NEPSBENCH_SLURM_SSH_PORT:-${SSH_PORT-}}
   SSH_PORT=$(free_port "$SSH_PORT")
@@ -77,7 +82,14 @@ choose_values() {
   CONTROLLER_PORT=$(free_port "${CONTROLLER_PORT-}")
   used+="$CONTROLLER_PORT "
   NODE_PORT=$(free_port "${NODE_PORT-}")
-  printf '%s\n' "SSH_PORT=$SSH_PORT" "CONTROLLER_PORT=$CONTROLLER_PORT" "NODE_PORT=$NODE_PORT" >"$STATE/ports"
+  used+="$NODE_PORT "
+  ACCOUNT_PORT=$(free_port "${ACCOUNT_PORT-}")
+  used+="$ACCOUNT_PORT "
+  STORAGE_PORT=$(free_port "${STORAGE_PORT-}")
+  for port in SSH CONTROLLER NODE ACCOUNT STORAGE; do
+    port+=_PORT
+    echo "$port=${!port}"
+  done >"$STATE/ports"
 
   HOSTNAME=$(hostname -s)
   USER=$(id -un)
@@ -90,10 +102,19 @@ choose_values() {
   MAX_JOB_COUNT=${NEPSBENCH_SLURM_MAX_JOB_COUNT:-1000}
   PYTHON=${NEPSBENCH_SLURM_PYTHON:-$REPOSITORY/.venv/bin/python}
   [ -x "$PYTHON" ] || PYTHON=$(command -v python3 || echo python3)
+  EXTRA_CONF=${NEPSBENCH_SLURM_EXTRA_CONF-}
+  SSH_EXTRA_CONF=${NEPSBENCH_SLURM_SSH_EXTRA_CONF-}
+  ACCOUNTING_CONF=AccountingStorageType=accounting_storage/none
+  if [ "$ACCOUNTING" = 1 ]; then
+    ACCOUNTING_CONF="AccountingStorageType=accounting_storage/slurmdbd
+AccountingStorageHost=127.0.0.1
+AccountingStoragePort=$ACCOUNT_PORT
+AccountingStoragePass=$STATE/run/munge.socket"
+  fi
   HOST_KEY=$(cut -d' ' -f1,2 "$STATE/ssh/host_ed25519.pub")
 }
 
-is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && [[ $used != *" $1 "* ]]; }
+is_free() { ! listens "$1" && [[ $used != *" $1 "* ]]; }
 
 # Prints the wanted port if it is free, else another one.
 free_port() {
@@ -134,9 +155,42 @@ start_daemons() {
   munged --force --key-file="$STATE/ssh/munge.key" --socket="$STATE/run/munge.socket" \
     --pid-file="$STATE/run/munged.pid" --log-file="$STATE/log/munged.log" \
     --seed-file="$STATE/run/munge.seed" 9>&-
+  [ "$ACCOUNTING" != 1 ] || start_accounting
   slurmctld -f "$SLURM_CONF" 9>&-
   slurmd -f "$SLURM_CONF" 9>&-
   "$(command -v sshd)" -f "$STATE/ssh/sshd_config" -E "$STATE/log/sshd.log" 9>&-
+}
+
+# The accounting database: MariaDB on loopback, with a password of its own, then slurmdbd.
+start_accounting() {
+  local password file=$STATE/ssh/storage_password
+  [ -f "$file" ] || (umask 077 && head -c 24 /dev/urandom | sha256sum | cut -c1-32 >"$file")
+  password=$(<"$file")
+  mkdir -p "$STATE/database"
+  [ -d "$STATE/database/mysql" ] ||
+    mariadb-install-db --no-defaults --user="$USER" --datadir="$STATE/database" \
+      --auth-root-authentication-method=normal --skip-test-db >"$STATE/log/database.log" 2>&1 9>&-
+  (umask 077 && echo "CREATE USER IF NOT EXISTS slurm@'127.0.0.1' IDENTIFIED BY '$password';
+    GRANT ALL ON slurm_acct_db.* TO slurm@'127.0.0.1';" >"$STATE/ssh/storage.sql")
+  setsid mariadbd --no-defaults --user="$USER" --datadir="$STATE/database" --init-file="$STATE/ssh/storage.sql" \
+    --bind-address=127.0.0.1 --port="$STORAGE_PORT" --socket="$STATE/run/mariadbd.socket" \
+    --pid-file="$STATE/run/mariadbd.pid" --innodb-buffer-pool-size=32M \
+    </dev/null >>"$STATE/log/database.log" 2>&1 9>&- &
+  await "MariaDB" listens "$STORAGE_PORT"
+  (umask 077 && STORAGE_PASSWORD=$password && fill slurmdbd.conf.in "$STATE/slurmdbd.conf")
+  slurmdbd 9>&-
+  await "slurmdbd" eval 'sacctmgr -n show cluster >/dev/null 2>&1'
+  [ -n "$(sacctmgr -n show cluster dev)" ] || sacctmgr -i -Q add cluster dev >/dev/null
+}
+
+listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+await() {
+  for _ in {1..120}; do
+    if "${@:2}"; then return; fi
+    sleep 0.25
+  done
+  stop_with "$1 did not come up in 30 s; its log is in $STATE/log"
 }
 
 wait_for_node() {

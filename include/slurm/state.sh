@@ -3,7 +3,9 @@
 REPOSITORY=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 STATE=${NEPSBENCH_SLURM_STATE:-$REPOSITORY/.platform/slurm}
 [[ $STATE = /* ]] || STATE=$PWD/$STATE
+ACCOUNTING=${NEPSBENCH_SLURM_ACCOUNTING:-0}
 DAEMONS=(munged slurmctld slurmd sshd)
+[ "$ACCOUNTING" != 1 ] || DAEMONS+=(mariadbd slurmdbd)
 
 stop_with() {
   echo "error: $1" >&2
