@@ -45,6 +45,22 @@ class ClusterError(NepsbenchError):
     """A cluster refused, or could not be reached or understood."""
 
 
+class UnreachableError(ClusterError):
+    """A cluster did not answer, or the connection broke; it may be there later."""
+
+
+class AccessError(ClusterError):
+    """A cluster will not let us in, however often we try; a person must change something."""
+
+
+class HostKeyError(AccessError):
+    """A host's key is unknown, or not the one that it is known by."""
+
+
+class LoginError(AccessError):
+    """A host refused the login, or there is no key to log in with."""
+
+
 class VersionMismatchError(NepsbenchError):
     """Two parts that must be of the same version are not."""
 

@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
+    AfterValidator,
+    BeforeValidator,
     Field,
     StringConstraints,
     ValidationError,
@@ -18,24 +20,51 @@ from pydantic import (
 from typing_extensions import Self
 
 from nepsbench.boundary import Section, first_problem
+from nepsbench.cluster.hops import Ssh
 from nepsbench.errors import SpecError
 
+__all__ = ["ClusterFile", "Limits", "Recovery", "Ssh", "cluster_names", "load_cluster"]
+
+
+def _quotable(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("no shell can be given a NUL character")
+    return value
+
+
+def _absolute(value: str) -> str:
+    if not value.startswith("/"):
+        raise ValueError("an absolute path is wanted")
+    if re.search(r"[\x00-\x1f\x7f]", value):
+        raise ValueError("a path without control characters is wanted")
+    return value
+
+
+def _number_as_text(value: Any) -> Any:
+    return str(value) if type(value) is int else value
+
+
+def _gpus(value: str) -> str:
+    if not re.fullmatch(r"(?:[\w.-]+:)?\d+(?:,(?:[\w.-]+:)?\d+)*", value):
+        raise ValueError("a number is wanted, or a type and a number: 'a100:2'")
+    return value
+
+
+#: Shell text can hold it, quoted.
+Text = Annotated[str, AfterValidator(_quotable)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
-class Ssh(Section):
-    """How the command line reaches the login node; Airflow uses its own connection instead."""
-
-    host: str
-    port: int = Field(default=22, ge=1, le=65535)
-    user: str | None = None
-    key_file: Path | None = None
-    known_hosts: Path = Path("~/.ssh/known_hosts")
-
-
 class Limits(Section):
-    """What the planner may put into one job, and how many jobs. Seconds and MB."""
+    """What the planner may put into one job, and how many jobs. Seconds and MB.
+
+    Attributes:
+        max_nodes, cpus_per_node, memory_mb_per_node, max_time: Of one job.
+        max_jobs: Of one wave.
+        slots: Jobs at a time, of a local cluster.
+        max_wait: How long a stage may wait for its jobs; None for as long as it takes.
+    """
 
     max_nodes: int = Field(default=1, ge=1)
     cpus_per_node: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
@@ -43,6 +72,29 @@ class Limits(Section):
     max_time: int = Field(default=86400, ge=1)
     max_jobs: int = Field(default=100, ge=1)
     slots: int = Field(default=1, ge=1)
+    max_wait: float | None = Field(default=None, gt=0)
+
+
+class Recovery(Section):
+    """How many failures of one cause are followed by another attempt.
+
+    Attributes:
+        application: The command ended with an error.
+        timeout: The time limit was reached; an attempt that got further is not counted.
+        memory: The memory did not suffice.
+        preemption: Another job took its place.
+        node: A node failed.
+        launch: The job could not even begin.
+        lost: It vanished, and nobody knows why.
+    """
+
+    application: int = Field(default=1, ge=0)
+    timeout: int = Field(default=4, ge=0)
+    memory: int = Field(default=3, ge=0)
+    preemption: int = Field(default=20, ge=0)
+    node: int = Field(default=5, ge=0)
+    launch: int = Field(default=3, ge=0)
+    lost: int = Field(default=2, ge=0)
 
 
 class ClusterFile(Section):
@@ -59,27 +111,36 @@ class ClusterFile(Section):
             ``nepsbench cluster install`` makes an environment that has.
         setup: Shell lines run first in every script and job: modules, conda, variables.
         partition, account, qos, constraint: As sbatch knows them.
+        gpus: For ``--gpus``, of each job: ``2``, or ``a100:2``.
         options: More options for sbatch, one string each.
         slurm_cluster: For ``-M``, where one login node serves several clusters.
+        hold: Jobs are submitted held and released once they are on record; False where the site
+            forbids held jobs.
+        requeue: SLURM may start a job again by itself after preemption or a node's failure.
         limits: See :class:`Limits`.
-        poll_interval: Seconds between two polls.
+        recovery: See :class:`Recovery`.
+        poll_interval: The shortest time between two looks at the queue, in seconds.
     """
 
     name: Name
     kind: Literal["local", "slurm"]
-    connection: str | None = None
+    connection: Text | None = None
     ssh: Ssh | None = None
-    root: str
-    python: str = "python3"
+    root: Annotated[str, AfterValidator(_absolute)]
+    python: Text = "python3"
     environment: Literal["provided", "pip"] = "provided"
-    setup: str = ""
-    partition: str | None = None
-    account: str | None = None
-    qos: str | None = None
-    constraint: str | None = None
-    options: tuple[str, ...] = ()
-    slurm_cluster: str | None = None
+    setup: Text = ""
+    partition: Text | None = None
+    account: Text | None = None
+    qos: Text | None = None
+    constraint: Text | None = None
+    gpus: Annotated[str, BeforeValidator(_number_as_text), AfterValidator(_gpus)] | None = None
+    options: tuple[Text, ...] = ()
+    slurm_cluster: Text | None = None
+    hold: bool = True
+    requeue: bool = True
     limits: Limits = Limits()
+    recovery: Recovery = Recovery()
     poll_interval: float = Field(default=15.0, gt=0)
 
     @model_validator(mode="after")
@@ -127,12 +188,9 @@ def load_cluster(name_or_path: str | Path) -> ClusterFile:
     if content.get("kind") == "local":
         content = {"root": _local_root(content), "python": sys.executable} | content
     try:
-        cluster = ClusterFile.model_validate(content)
+        return ClusterFile.model_validate(content)
     except ValidationError as error:
         raise SpecError(f"{path}: {first_problem(error, ClusterFile)}") from None
-    if not cluster.root.startswith("/"):
-        raise SpecError(f"{path}: root: {cluster.root!r} must be an absolute path")
-    return cluster
 
 
 def _find(name_or_path: str | Path) -> Path:
@@ -163,6 +221,8 @@ def _expand(value: Any, path: Path, where: str) -> Any:
     """Return ``value`` with ``${NAME}`` and ``${NAME:-default}`` replaced, except in ``setup``."""
     if isinstance(value, dict):
         return {k: v if k == "setup" else _expand(v, path, f"{k}: ") for k, v in value.items()}
+    if isinstance(value, list):
+        return [_expand(item, path, where) for item in value]
     if not isinstance(value, str):
         return value
 

@@ -54,7 +54,7 @@ def test_variables_are_expanded_but_not_in_setup(written, monkeypatch) -> None:
         (SLURM + "colour: x", "unknown key 'colour'; known keys: name, kind"),
         (SLURM + "poll_interval: -1", "poll_interval: Input should be greater than 0"),
         (SLURM + "account: ${NB_NONE}", "account: environment variable NB_NONE is not set"),
-        (SLURM.replace("/w", "w"), "root: 'w' must be an absolute path"),
+        (SLURM.replace("/w", "w"), "root: an absolute path is wanted, not 'w'"),
         (SLURM.replace("ssh: {host: h}\n", ""), "say how to reach it"),
         (SLURM.replace("limits: {cpus_per_node: 4}\n", ""), "say cpus_per_node"),
         ("name: l\nkind: local\nssh: {host: h}", "a local cluster has no ssh"),
