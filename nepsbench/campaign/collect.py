@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from nepsbench.campaign.arrival import fetch_results
 from nepsbench.campaign.folder import CampaignFolder, RemoteFolder
 from nepsbench.campaign.form import Campaign
 from nepsbench.campaign.initialize import require_initialized
@@ -40,6 +40,7 @@ def collect_wave(campaign: Campaign, epochs: int, home: Path, cluster: Cluster) 
     """Fetch the wave's journals and ingest them; again, or half-way through a wave, is harmless.
 
     Raises:
+        ClusterError: If a journal is not what its worker left.
         StorageError: If the disk is full; the warehouse keeps what it had.
         ConflictError: If a result contradicts a stored one.
         CorruptedFileError: If a journal is damaged.
@@ -67,16 +68,15 @@ def collect_wave(campaign: Campaign, epochs: int, home: Path, cluster: Cluster) 
 
 
 def _fetch(wave: PlannedWave, cluster: Cluster) -> tuple[list[Path], Counter[str]]:
-    """Fetch journals and worker summaries of every job of the plan."""
+    """Fetch the journals of every job of the plan, and count outcomes by their manifests."""
     remote = RemoteFolder(cluster.path(), wave.campaign)
     journals: list[Path] = []
     outcomes: Counter[str] = Counter()
     for folder in wave.job_folders():
         directory = remote.job(wave.job_key(folder))
-        # Summaries first: what they count then stands in the journals that follow.
-        for done in cluster.fetch(directory, "results/*.done", folder):
-            outcomes.update(json.loads(done.read_text()))
-        journals += cluster.fetch(directory, "results/*.journal", folder)
+        arrival = fetch_results(cluster, directory, "results/*.journal", folder)
+        journals += arrival.files
+        outcomes.update(arrival.outcomes)
     return journals, outcomes
 
 

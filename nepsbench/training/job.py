@@ -43,6 +43,16 @@ class Portfolio(Section):
     trials: tuple[TrialSpec, ...]
 
 
+def journal_name(worker: int) -> str:
+    """Return the name of a worker's journal in the job's folder."""
+    return f"results/worker-{worker}.journal"
+
+
+def manifest_name(worker: int) -> str:
+    """Return the name of what proves a worker's journal; see ``nepsbench.manifest``."""
+    return f"results/worker-{worker}.sha256"
+
+
 def read_job(directory: Path) -> JobSpec:
     """Return the job of a job folder.
 

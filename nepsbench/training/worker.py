@@ -6,20 +6,28 @@ Run again after any end, it goes on where it stopped: what its journal holds is 
 from __future__ import annotations
 
 import ctypes
-import json
+import os
 import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from nepsbench.datasets.opening import open_dataset
-from nepsbench.files import storage_errors, write_text
-from nepsbench.journal import JournalWriter
+from nepsbench.files import storage_errors
+from nepsbench.journal import JournalWriter, read_journal
+from nepsbench.manifest import write_manifest
 from nepsbench.schema import Status
 from nepsbench.training.arithmetic import exact_arithmetic
 from nepsbench.training.history import FATAL_ATTEMPTS, History, Key, read_history
 from nepsbench.training.interruption import Interruption
-from nepsbench.training.job import TrialSpec, read_job, read_portfolio
+from nepsbench.training.job import (
+    JobSpec,
+    TrialSpec,
+    journal_name,
+    manifest_name,
+    read_job,
+    read_portfolio,
+)
 from nepsbench.training.recipe import get_recipe
 from nepsbench.training.trial import Workbench, give_up, run_trial
 
@@ -51,7 +59,7 @@ class WorkerSummary:
 def run_worker(
     job_directory: Path, worker: int, interruption: Interruption | None = None
 ) -> WorkerSummary:
-    """Train the portfolio of ``worker``; write its journal and, at the end, its summary.
+    """Train the portfolio of ``worker``; write its journal and, at the end, what proves it.
 
     Stops early, after abandoning the epoch in flight, on SIGUSR1, SIGTERM and when the queue's
     warning of the job's time limit is due. Must run in the main thread.
@@ -67,30 +75,53 @@ def run_worker(
         CorruptedFileError: If the worker's journal is damaged.
         StorageError: If the disk is full.
     """
-    job = read_job(job_directory)
+    job = _as_submitted(read_job(job_directory))
     interruption = interruption or Interruption()
     interruption.limit(job.time_limit)
     portfolio = read_portfolio(job_directory, worker)
     recipe = get_recipe(job.recipe)
     recipe.check_epochs(job.target_epochs)
-    results = job_directory / "results"
-    journal_path = results / f"worker-{worker}.journal"
-    done_path = results / f"worker-{worker}.done"
-    with storage_errors(done_path):
-        done_path.unlink(missing_ok=True)
+    journal_path = job_directory / journal_name(worker)
+    manifest_path = job_directory / manifest_name(worker)
     _keep_freed_memory()
     with (
         interruption.listening(),
         exact_arithmetic(recipe),
         JournalWriter(journal_path) as journal,
     ):
+        with storage_errors(manifest_path):
+            manifest_path.unlink(missing_ok=True)
         dataset = open_dataset(job.dataset, job.datasets_directory, version=job.dataset_version)
         bench = Workbench(job, dataset, journal, interruption)
         history = read_history(journal_path, target_epochs=job.target_epochs)
         counts = Counter(_run(trial, bench, history) for trial in portfolio.trials)
-    summary = WorkerSummary({status.value: counts[status] for status in _COUNTED})
-    write_text(done_path, json.dumps(summary.counts) + "\n")
+        summary = WorkerSummary({status.value: counts[status] for status in _COUNTED})
+        # While the journal is locked: no other worker may add to what is proven here.
+        _prove(job_directory, worker, summary)
     return summary
+
+
+def _as_submitted(job: JobSpec) -> JobSpec:
+    """Return the job with the time limit of this attempt, which may be longer than the planned."""
+    limit = os.environ.get("NEPSBENCH_TIME_LIMIT", "")
+    known = limit.isascii() and limit.isdigit() and int(limit) > 0
+    return job.model_copy(update={"time_limit": int(limit)}) if known else job
+
+
+def _prove(job_directory: Path, worker: int, summary: WorkerSummary) -> None:
+    """Write the manifest of the worker's journal, whose every record is read back before.
+
+    Raises:
+        CorruptedFileError: If the disk does not give back what was written.
+    """
+    records = read_journal(job_directory / journal_name(worker))
+    write_manifest(
+        job_directory / manifest_name(worker),
+        [journal_name(worker)],
+        directory=job_directory,
+        progress=sum(record["kind"] == "epoch" for record in records),
+        outcomes=summary.counts,
+    )
 
 
 def _run(trial: TrialSpec, bench: Workbench, history: dict[Key, History]) -> Status:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -15,6 +14,7 @@ import pytest
 import torch
 from training_jobs import TRIALS, facts, journal_records, left, trial
 
+from nepsbench.manifest import read_manifest
 from nepsbench.training.live import train_live
 from nepsbench.training.worker import run_worker
 
@@ -117,7 +117,7 @@ def test_a_signal_stops_a_worker_cleanly_within_the_epoch(make_job, number, stat
     (record,) = left(job).values()
     assert (record["status"], record["reason"]) == (status, f"stopped by {number.name}")
     assert record["epochs"] == sum(r["kind"] == "epoch" for r in journal_records(job))
-    counts = json.loads((job / "results" / "worker-0.done").read_text())
+    counts = read_manifest(job / "results" / "worker-0.sha256").outcomes
     assert (counts["pending"] + counts["timeout"], counts[status] > 0) == (2, True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from nepsbench.cli.main import app
 from nepsbench.cluster.warning import stop_time
 from nepsbench.errors import CorruptedFileError, DatasetError, SpecError, StorageError
 from nepsbench.journal import JournalWriter
+from nepsbench.manifest import read_manifest
 from nepsbench.schema import EPOCH_METRICS, TRIAL_COLUMNS
 from nepsbench.training import checkpoint
 from nepsbench.training import trial as trial_module
@@ -40,7 +40,7 @@ def test_the_journal_has_every_metric_and_the_provenance(make_job, tmp_path):
     columns = {c.name for c in TRIAL_COLUMNS} - known_elsewhere - {"mlflow_run_id"}
     assert set(record) - {"kind"} == columns
     assert record["started"] < record["ended"]
-    assert summary.counts == json.loads((job / "results" / "worker-0.done").read_text())
+    assert summary.counts == read_manifest(job / "results/worker-0.sha256").outcomes
     assert (tmp_path / "c" / "checkpoints" / "0" / "1.pt").is_file()
 
 
@@ -51,6 +51,67 @@ def test_running_a_finished_job_again_changes_nothing(make_job):
     before = journal.read_bytes()
     assert run_worker(job, 0).counts["complete"] == 2
     assert journal.read_bytes() == before
+
+
+def is_proven(job, worker=0):
+    """Return what the job's script asks: does sha256sum agree, in the job's folder?"""
+    command = ["sha256sum", "-c", "--strict", "--quiet", f"results/worker-{worker}.sha256"]
+    return subprocess.run(command, cwd=job, capture_output=True, check=False).returncode == 0
+
+
+def test_the_manifest_proves_the_journal_and_tells_the_progress(make_job):
+    job = make_job("j", [trial(1), trial(2)], [trial(3)], target_epochs=2)
+    run_worker(job, 0)
+    assert is_proven(job, 0)
+    assert not is_proven(job, 1)
+    text = (job / "results" / "worker-0.sha256").read_text()
+    assert text.startswith("# progress 4\n")
+    journal = job / "results" / "worker-0.journal"
+    journal.write_bytes(journal.read_bytes() + b" ")
+    assert not is_proven(job, 0)
+
+
+def test_a_worker_that_stops_early_proves_what_it_has(make_job):
+    job = make_job("j", [trial(1, N=5)], target_epochs=200, time_limit=4)
+    assert run_worker(job, 0).remaining == 1
+    epochs = sum(record["kind"] == "epoch" for record in journal_records(job))
+    assert is_proven(job)
+    assert read_manifest(job / "results" / "worker-0.sha256").progress == epochs >= 1
+
+
+def test_no_manifest_stands_while_a_worker_runs_or_after_it_failed(make_job, monkeypatch):
+    def full(*_arguments, **_options):
+        assert not manifest.exists()
+        raise StorageError("the disk is full")
+
+    job = make_job("j", [trial(1)], target_epochs=1)
+    manifest = job / "results" / "worker-0.sha256"
+    run_worker(job, 0)
+    assert manifest.exists()
+    (job / "results" / "worker-0.journal").unlink()
+    monkeypatch.setattr(trial_module, "initial_state", full)
+    with pytest.raises(StorageError):
+        run_worker(job, 0)
+    assert not manifest.exists()
+
+
+def test_a_worker_that_is_refused_leaves_the_manifest_of_the_one_before(make_job):
+    job = make_job("j", [trial(1)], target_epochs=1)
+    run_worker(job, 0)
+    with (
+        JournalWriter(job / "results" / "worker-0.journal"),
+        pytest.raises(StorageError, match="running already"),
+    ):
+        run_worker(job, 0)
+    assert is_proven(job)
+
+
+def test_the_time_limit_is_that_of_the_attempt(make_job, monkeypatch):
+    job = make_job("j", [trial(1)], target_epochs=2, time_limit=60)
+    monkeypatch.setenv("NEPSBENCH_STARTED", str(int(time.time()) - 70))
+    assert run_worker(job, 0).counts["pending"] == 1
+    monkeypatch.setenv("NEPSBENCH_TIME_LIMIT", "120")
+    assert run_worker(job, 0).counts["complete"] == 1
 
 
 def test_a_trial_that_reached_the_target_elsewhere_is_told_by_this_journal_too(make_job):
@@ -286,7 +347,7 @@ def test_the_dataset_version_is_the_jobs(make_job, datasets_root, tmp_path):
 def test_results_that_are_a_file_are_one_line(make_job):
     job = make_job("j", [trial(1)])
     (job / "results").write_text("")
-    with pytest.raises(StorageError, match="cannot be written: Not a directory"):
+    with pytest.raises(StorageError, match="cannot be written: File exists"):
         run_worker(job, 0)
 
 
