@@ -1,4 +1,4 @@
-"""What every cluster can do: run scripts, move files, and submit, poll and cancel jobs.
+"""What every cluster can do: run scripts, move files, and be visited with orders.
 
 A cluster is a *transport* (how a script and a file get there) and a *queue* (what to say there).
 Queues are pure: they write shell text and read its answer, so they are tested as text and the same
@@ -8,13 +8,15 @@ text serves a synchronous task and an asynchronous trigger. Transports hold all 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from nepsbench.errors import SpecError
+
+if TYPE_CHECKING:
+    from nepsbench.cluster.conversation import Answer, Orders
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -22,17 +24,19 @@ _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class Phase(str, Enum):
     """Where a job is, in words that every queue shares.
 
-    ``SUCCEEDED`` says that every task ended with exit code 0, which a worker that was told to stop
-    early does, too: what it did stands in its results.
-
-    ``MISSING`` is what one poll says of a job that is neither in the queue nor has left an exit
-    marker. It is no outcome: only :class:`~nepsbench.cluster.lost.LostCounter` makes it ``LOST``.
+    ``SUCCEEDED`` says that every task ended with exit code 0 and that the result manifests hold;
+    ``STOPPED``, that it ended in good order with work left (exit code 3). ``MISSING`` is no
+    outcome: a healthy snapshot of the queue lacks the job, and it has left no exit marker. ``SENT``
+    says that a submission began and its answer is not known yet.
     """
 
+    SENT = "sent"
     QUEUED = "queued"
     ACTIVE = "active"
     MISSING = "missing"
     SUCCEEDED = "succeeded"
+    STOPPED = "stopped"
+    REFUSED = "refused"
     FAILED = "failed"
     CANCELLED = "cancelled"
     TIMEOUT = "timeout"
@@ -42,8 +46,11 @@ class Phase(str, Enum):
 
     @property
     def is_final(self) -> bool:
-        """True if the job will not change its phase any more."""
-        return self not in (Phase.QUEUED, Phase.ACTIVE, Phase.MISSING)
+        """True if the attempt will not change its phase any more."""
+        return self not in _OPEN
+
+
+_OPEN = frozenset({Phase.SENT, Phase.QUEUED, Phase.ACTIVE, Phase.MISSING})
 
 
 @dataclass(frozen=True)
@@ -59,19 +66,24 @@ class Resources:
 
 @dataclass(frozen=True)
 class Job:
-    """One submission.
+    """A piece of work that is to be done once, by as many attempts as that takes.
 
     Attributes:
         key: Unique for ever, and safe in file names and job names: ``[A-Za-z0-9._-]+``.
-        directory: Its folder on the cluster, absolute. Input lies there before submission.
+        directory: Its folder on the cluster, absolute. Input lies there before submission; what
+            it prints is appended to ``stdout`` and ``stderr`` there.
         command: What each task runs; the task's number is in ``NEPSBENCH_WORKER``.
         resources: What it asks for.
+        manifests: Files in ``directory`` that prove success: lists as ``sha256sum`` writes them,
+            of files named relative to ``directory``. They are deleted when an attempt begins. A
+            line ``# progress N`` tells how much was done so far, in units of its own.
     """
 
     key: str
     directory: str
     command: tuple[str, ...]
     resources: Resources
+    manifests: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not _KEY.fullmatch(self.key):
@@ -80,48 +92,6 @@ class Job:
             )
         if not self.directory.startswith("/"):
             raise SpecError(f"job {self.key}: directory {self.directory!r} must be absolute")
-
-
-@dataclass(frozen=True)
-class Handle:
-    """A submitted job: enough to poll, cancel or adopt it from any process."""
-
-    key: str
-    directory: str
-    job_id: str
-
-
-@dataclass(frozen=True)
-class JobState:
-    """What a healthy poll said of one job.
-
-    Attributes:
-        phase: The common word.
-        native: The queue's own word, for people.
-        reason: Why it waits or how it ended, in the queue's words.
-        node: Where it runs.
-        exit_code: Of the job's script, once it ended by itself.
-    """
-
-    phase: Phase
-    native: str = ""
-    reason: str = ""
-    node: str = ""
-    exit_code: int | None = None
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The answer to one poll. An unhealthy one says nothing about any job."""
-
-    healthy: bool
-    states: Mapping[str, JobState] = field(default_factory=dict)
-    problem: str = ""
-
-    @property
-    def all_final(self) -> bool:
-        """True if this poll is healthy and every job of it has ended."""
-        return self.healthy and all(state.phase.is_final for state in self.states.values())
 
 
 @dataclass(frozen=True)
@@ -159,25 +129,13 @@ class Transport(Protocol):
 class Queue(Protocol):
     """What to say to a queueing system, and how to read its answer. Pure.
 
-    Every script is framed (``nepsbench.cluster.frame``): run its text as it is with ``bash -s``.
+    The script is framed (``nepsbench.cluster.frame``): run its text as it is with ``bash -s``.
     """
 
-    def submit_script(self, job: Job) -> str:
-        """Return a script that submits ``job`` once, or adopts the one that was submitted."""
+    def visit_script(self, orders: Orders) -> str:
+        """Return one script that carries out ``orders`` and tells how the queue stands."""
         ...
 
-    def parse_submit(self, answer: Completed, job: Job) -> Handle:
-        """Return the handle from that script's answer; ClusterError with the queue's own words."""
-        ...
-
-    def poll_script(self, handles: Sequence[Handle]) -> str:
-        """Return one script that tells the state of all ``handles``."""
-        ...
-
-    def parse_poll(self, answer: Completed, handles: Sequence[Handle]) -> Snapshot:
-        """Return the states; a truncated or failed answer is an unhealthy snapshot."""
-        ...
-
-    def cancel_script(self, handles: Sequence[Handle]) -> str:
-        """Return a script that cancels ``handles``; one that has ended is no error."""
+    def read_visit(self, answer: Completed, orders: Orders) -> Answer | None:
+        """Return what that script told, or None if it was cut short: then it tells nothing."""
         ...

@@ -1,57 +1,83 @@
-"""What to do when all jobs of a stage have ended: go on, submit again, or say what failed."""
+"""Waiting until what was asked for is settled, and saying what failed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
+from nepsbench.cluster.attempt import Attempt, Outcome, describe
 from nepsbench.cluster.cluster import Cluster
-from nepsbench.cluster.interface import Handle, JobState, Phase
+from nepsbench.cluster.driver import Driver
+from nepsbench.cluster.ledger import Ledger, LostLeaseError
 from nepsbench.errors import ClusterError
-from nepsbench.schema import TRIALS_REMAIN
 
 _SHOWN = 3
+#: Seconds between two looks into the ledger.
+_STEP = 0.2
+
+Say = Callable[[str], None]
 
 
-def trials_remain(states: Mapping[str, JobState]) -> bool:
-    """Return True if no job failed, but some stopped in good order with trials left to train."""
-    codes = {s.exit_code for s in states.values() if s.phase is not Phase.SUCCEEDED}
-    return codes == {TRIALS_REMAIN}
+def drive(cluster: Cluster, ledger: Ledger, keys: Sequence[str], *, say: Say | None = None) -> None:
+    """Drive the cluster until every one of ``keys`` is settled, in whatever way.
+
+    Where another process drives it already, this one waits for it, and takes over if it ends.
+
+    Raises:
+        AccessError: If the cluster will not let us in.
+    """
+    driver = Driver(cluster, ledger)
+    told: dict[str, str] = {}
+    try:
+        while True:
+            with suppress(LostLeaseError):
+                driver.tick()
+            if say is not None:
+                tell(ledger, keys, told, say)
+            if is_settled(ledger, keys):
+                return
+            while not driver.is_due():
+                time.sleep(min(_STEP, cluster.file.poll_interval))
+                if is_settled(ledger, keys):
+                    return
+    finally:
+        driver.release()
 
 
-def require_success(
-    cluster: Cluster, handles: Sequence[Handle], states: Mapping[str, JobState]
-) -> None:
+def is_settled(ledger: Ledger, keys: Sequence[str]) -> bool:
+    """Return True if nothing is open any more of ``keys``."""
+    works = ledger.works(keys)
+    return all(key in works and works[key].outcome is not Outcome.OPEN for key in keys)
+
+
+def tell(ledger: Ledger, keys: Sequence[str], told: dict[str, str], say: Say) -> None:
+    """Say what is new of these jobs since ``told``, a line each."""
+    for key, attempt in ledger.latest(keys).items():
+        text = f"attempt {attempt.generation}, job {attempt.job_id or '?'}: {describe(attempt)}"
+        if told.get(key) != text:
+            told[key] = text
+            say(f"{key}: {text}")
+
+
+def require_success(ledger: Ledger, keys: Sequence[str]) -> None:
     """Return if every job succeeded.
 
     Raises:
         ClusterError: Names jobs that did not, how each ended, and the last thing that it said.
     """
-    failed = [h for h in handles if states[h.key].phase is not Phase.SUCCEEDED]
+    works = ledger.works(keys)
+    failed = [key for key in keys if works[key].outcome is not Outcome.SUCCEEDED]
     if not failed:
         return
-    shown = "; ".join(_obituary(cluster, h, states[h.key]) for h in failed[:_SHOWN])
+    latest = ledger.latest(failed)
+    shown = "; ".join(f"{k}: {works[k].why}{_where(latest.get(k))}" for k in failed[:_SHOWN])
     more = f"; and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
     raise ClusterError(
-        f"{len(failed)} of {len(states)} jobs did not succeed: {shown}{more}; "
+        f"{len(failed)} of {len(keys)} jobs did not succeed: {shown}{more}; "
         "mend the cause and run the stage again: what is done stays done"
     )
 
 
-def _obituary(cluster: Cluster, handle: Handle, state: JobState) -> str:
-    said = cluster.last_words(handle)
-    ending = f"{handle.key}: {describe(state)}"
-    return f"{ending}: {said} ({handle.directory}/stderr)" if said else ending
-
-
-def describe(state: JobState) -> str:
-    """Return a state in words."""
-    if state.exit_code == TRIALS_REMAIN:
-        return "stopped in time, trials are left for later"
-    parts = [state.phase.value]
-    if state.exit_code is not None:
-        parts.append(f"exit code {state.exit_code}")
-    if state.reason and state.reason != "None":
-        parts.append(state.reason)
-    if state.node:
-        parts.append(f"on {state.node}")
-    return ", ".join(parts)
+def _where(attempt: Attempt | None) -> str:
+    return f" [job {attempt.job_id}, attempt {attempt.generation}]" if attempt else ""
