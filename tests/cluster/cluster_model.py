@@ -63,10 +63,10 @@ class Site:
     claims: dict[Place, str] = field(default_factory=dict)
     revoked: set[Place] = field(default_factory=set)
     ends: dict[Place, End] = field(default_factory=dict)
-    hidden: dict[Place, End] = field(default_factory=dict)
     runs: list[Run] = field(default_factory=list)
     under_way: list[Submission] = field(default_factory=list)
     answers: bool = True
+    holds: bool = True
     number: int = 100
 
     # -- what the visit's script does ----------------------------------------------------------
@@ -97,10 +97,10 @@ class Site:
         return Receipt(Verdict.ACCEPTED, job_id)
 
     def sbatch(self, submission: Submission) -> str:
-        """Make a held job, as one call of sbatch does."""
+        """Make a job, held unless the site forbids that, as one call of sbatch does."""
         self.number += 1
         self.tasks += [
-            Task(str(self.number), Place(submission.token, index), job.key)
+            Task(str(self.number), Place(submission.token, index), job.key, held=self.holds)
             for index, job in enumerate(submission.jobs)
         ]
         return str(self.number)

@@ -28,11 +28,11 @@ class Killed(BaseException):
 class Platform(RuleBasedStateMachine):
     """People, drivers and a site, each doing what they may at any time."""
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(holds=st.booleans())
+    def begin(self, holds: bool) -> None:
         self.folder = TemporaryDirectory()
         self.now = 1_000_000.0
-        self.site = Site()
+        self.site = Site(holds=holds)
         self.cluster = ModelCluster(self.site)
         self.drivers = [self._new_driver(), self._new_driver()]
         self.wanted: set[str] = set()

@@ -1,0 +1,285 @@
+"""The driver beside a model of a site: one visit a tick, and what it does with the answers."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from nepsbench.cluster.attempt import Cause, Outcome
+from nepsbench.cluster.conversation import Orders, Receipt, Submission, Verdict
+from nepsbench.cluster.driver import LEASE, Driver
+from nepsbench.cluster.interface import Job, Phase, Resources
+from nepsbench.cluster.judgement import Patience
+from nepsbench.cluster.ledger import Ledger, LostLeaseError
+from nepsbench.errors import AccessError
+from tests.cluster.cluster_model import ModelCluster, Site
+
+
+class Bench:
+    """A driver, its clock, and all orders that the site saw."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "jobs.sqlite"
+        self.now = 1e6
+        self.site = Site()
+        self.cluster = ModelCluster(self.site)
+        self.visits: list[Orders] = []
+        self._visit = self.cluster.visit
+        self.cluster.visit = self._count
+        self.ledger = Ledger(self.path)
+        self.driver = self.new_driver()
+
+    def new_driver(self) -> Driver:
+        patience = Patience(lost=30, sent=60)
+        return Driver(self.cluster, Ledger(self.path), clock=lambda: self.now,
+                      patience=patience, random=Random(0))  # fmt: skip
+
+    def _count(self, orders: Orders):
+        self.visits.append(orders)
+        return self._visit(orders)
+
+    def want(self, *keys: str, **resources: int) -> None:
+        asked = Resources(**resources)
+        self.ledger.want("model", [Job(k, f"/{k}", ("true",), asked) for k in keys], "me")
+
+    def tick(self, mishap: str = "", seconds: float = 10):
+        self.now += seconds
+        self.cluster.mishap = mishap
+        return self.driver.tick()
+
+    def outcome(self, key: str) -> Outcome:
+        return self.ledger.works([key])[key].outcome
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def test_nobody_is_visited_for_nothing(bench: Bench) -> None:
+    tick = bench.tick()
+    assert (tick.visited, tick.healthy, bench.visits) == (False, True, [])
+
+
+def test_one_job_goes_its_way_with_one_visit_a_tick(bench: Bench) -> None:
+    bench.want("a")
+    assert bench.tick().submitted == 1
+    task = bench.site.tasks[0]
+    bench.site.begin(task)
+    assert bench.tick().counts == {"active": 1}
+    bench.site.end(task, 0, valid=True)
+    tick = bench.tick()
+    assert (tick.ended, tick.counts) == (1, {})
+    assert bench.outcome("a") is Outcome.SUCCEEDED
+    assert len(bench.visits) == 3
+    assert not bench.tick().visited
+
+
+def test_how_large_an_array_may_be_is_asked_first(bench: Bench) -> None:
+    bench.want("a", "b", "c", "d")
+    bench.tick()
+    assert (bench.visits[0].facts, bench.visits[0].submit) == (True, ())
+    assert bench.tick().submitted == 4
+    assert [len(submission.jobs) for submission in bench.visits[1].submit] == [3, 1]
+    assert not bench.visits[1].facts
+
+
+def test_only_the_index_that_failed_runs_again(bench: Bench) -> None:
+    bench.want("a", "b", "c")
+    bench.tick()
+    bench.tick()
+    for number, task in enumerate(bench.site.tasks):
+        bench.site.begin(task)
+        bench.site.end(task, 7 if number == 1 else 0, valid=number != 1)
+    for _ in range(3):
+        bench.tick()
+    again = bench.visits[-1].submit or bench.visits[-2].submit
+    assert [job.key for job in again[0].jobs] == ["b"]
+    assert [place.index for place in again[0].supersedes] == [1]
+    assert bench.ledger.latest(["b"])["b"].generation == 2
+    assert bench.outcome("a") is bench.outcome("c") is Outcome.SUCCEEDED
+
+
+@pytest.mark.parametrize("mishap", ["cut", "late", "refused"])
+def test_a_submission_without_an_answer_is_looked_for_and_never_repeated(bench, mishap) -> None:
+    bench.want("a")
+    tick = bench.tick(mishap)
+    assert (tick.healthy, tick.counts) == (False, {"sent": 1})
+    bench.tick()
+    assert bench.visits[1].submit == ()
+    assert [look.token for look in bench.visits[1].look] == [bench.visits[0].submit[0].token]
+    phases = {"cut": Phase.QUEUED, "late": Phase.SENT, "refused": Phase.SENT}
+    assert bench.ledger.latest(["a"])["a"].phase is phases[mishap]
+
+
+def test_what_was_never_made_is_submitted_under_another_token(bench: Bench) -> None:
+    bench.want("a")
+    bench.tick("refused")
+    for _ in range(10):
+        bench.tick()
+    tokens = [s.token for orders in bench.visits for s in orders.submit]
+    assert len(set(tokens)) == 2
+    assert len(bench.site.tasks) == 1
+    first = bench.ledger.attempts(["a"])[0]
+    assert (first.phase, first.cause) == (Phase.LOST, Cause.LAUNCH)
+
+
+def test_a_late_duplicate_stays_held_and_is_cancelled(bench: Bench) -> None:
+    bench.want("a")
+    bench.tick()
+    bench.site.sbatch(bench.visits[0].submit[0])
+    bench.tick()
+    bench.tick()
+    assert [(task.held, task.state) for task in bench.site.tasks] == [
+        (False, "PENDING"),
+        (True, "CANCELLED"),
+    ]
+    assert bench.outcome("a") is Outcome.OPEN
+
+
+def test_jobs_of_another_home_or_another_kind_are_left_alone(bench: Bench) -> None:
+    bench.want("a")
+    bench.tick()
+    stranger = Job("x", "/x", ("true",), Resources())
+    for token in ("abcdef-0123", f"{bench.ledger.home_id}-notinledger"):
+        bench.site.sbatch(Submission(token, (stranger,)))
+    for _ in range(9):
+        bench.tick()
+    assert [task.state for task in bench.site.tasks] == ["PENDING"] * 3
+    bench.driver.sweeping = True
+    bench.tick()
+    bench.tick()
+    assert [task.state for task in bench.site.tasks] == ["PENDING", "PENDING", "CANCELLED"]
+
+
+def test_what_is_given_up_is_cancelled_and_what_is_wanted_again_follows(bench: Bench) -> None:
+    bench.want("a")
+    bench.tick()
+    bench.ledger.unwant(["a"], "me")
+    assert bench.tick().cancelled == 1
+    bench.want("a")
+    for _ in range(4):
+        bench.tick()
+    assert [task.state for task in bench.site.tasks] == ["CANCELLED", "PENDING"]
+    assert bench.outcome("a") is Outcome.OPEN
+
+
+def test_a_job_given_up_before_it_was_sent_is_never_sent(bench: Bench) -> None:
+    bench.want("a")
+    bench.ledger.unwant(["a"], "me")
+    bench.tick()
+    assert bench.visits == []
+    assert bench.outcome("a") is Outcome.CANCELLED
+
+
+def test_one_index_of_an_array_is_cancelled_and_its_siblings_go_on(bench: Bench) -> None:
+    bench.want("a", "b", "c")
+    bench.tick()
+    bench.tick()
+    bench.ledger.unwant(["b"], "me")
+    bench.tick()
+    assert [task.state for task in bench.site.tasks] == ["PENDING", "CANCELLED", "PENDING"]
+
+
+def test_a_busy_queue_is_waited_for(bench: Bench) -> None:
+    bench.want("a")
+    submit, bench.site.submit = bench.site.submit, lambda _: Receipt(Verdict.BUSY, words="full")
+    assert bench.tick().counts == {"waiting": 1}
+    assert bench.ledger.attempts(["a"]) == []
+    bench.site.submit = submit
+    assert bench.tick().submitted == 1
+
+
+def test_a_refusal_fails_the_work_at_once_with_the_queues_words(bench: Bench) -> None:
+    bench.want("a")
+    bench.site.submit = lambda _: Receipt(Verdict.REFUSED, words="invalid partition: nowhere")
+    bench.tick()
+    work = bench.ledger.works(["a"])["a"]
+    assert (work.outcome, work.why) == (Outcome.FAILED, "invalid partition: nowhere")
+
+
+def test_after_several_failures_a_visit_only_looks(bench: Bench) -> None:
+    bench.want("a")
+    bench.tick()
+    waits = [bench.tick("refused").next_in for _ in range(6)]
+    assert waits == sorted(waits)
+    bench.want("b")
+    bench.ledger.unwant(["a"], "me")
+    tick = bench.tick("silent")
+    assert not tick.healthy
+    assert (bench.visits[-1].submit, bench.visits[-1].cancel) == ((), ())
+    bench.tick()
+    bench.tick()
+    assert bench.visits[-1].submit
+    assert bench.visits[-1].cancel
+
+
+def test_an_unreachable_cluster_changes_no_state(bench: Bench) -> None:
+    bench.want("a")
+    bench.tick()
+    before = bench.ledger.attempts(["a"])
+    for mishap in ("refused", "silent") * 5:
+        bench.tick(mishap, seconds=100)
+    assert bench.ledger.attempts(["a"]) == before
+
+
+def test_one_driver_drives_until_it_is_silent_for_too_long(bench: Bench) -> None:
+    bench.want("a")
+    other = bench.new_driver()
+    assert bench.tick().leads
+    assert not other.tick().leads
+    bench.now += LEASE + 1
+    assert other.tick().leads
+    assert not bench.tick().leads
+    other.release()
+    assert bench.tick().leads
+
+
+def test_a_driver_that_was_frozen_in_a_visit_writes_nothing(bench: Bench) -> None:
+    bench.want("a")
+    other, visit = bench.new_driver(), bench.cluster.visit
+
+    def frozen(orders: Orders):
+        bench.cluster.visit = visit
+        bench.now += LEASE + 1
+        other.tick()
+        return visit(orders)
+
+    bench.cluster.visit = frozen
+    with pytest.raises(LostLeaseError):
+        bench.tick()
+    assert len(bench.site.tasks) == 1
+    other.tick()
+    assert bench.ledger.latest(["a"])["a"].phase is Phase.QUEUED
+
+
+def test_no_access_is_an_error_that_the_caller_sees(bench: Bench) -> None:
+    bench.want("a")
+
+    def refuse(_: Orders):
+        raise AccessError("login refused")
+
+    bench.cluster.visit = refuse
+    with pytest.raises(AccessError):
+        bench.tick()
+
+
+def test_something_new_is_due_at_once_and_nothing_else_before_its_time(bench: Bench) -> None:
+    bench.want("a")
+    tick = bench.tick()
+    assert not bench.driver.is_due()
+    bench.want("b")
+    assert not bench.driver.is_due(), "not within a second of the last visit"
+    bench.now += 1
+    assert bench.driver.is_due()
+    bench.tick()
+    bench.now += tick.next_in
+    assert bench.driver.is_due()
+
+
+def test_each_tick_leaves_a_line_of_metrics(bench: Bench) -> None:
+    bench.want("a")
+    bench.tick()
+    line = bench.ledger.ticks("model")[0].line()
+    assert "cluster=model healthy=true visited=true" in line
+    assert "jobs_queued=1 submitted=1" in line
