@@ -11,18 +11,23 @@ import json
 import os
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from nepsbench.campaign.arrival import fetch_results
 from nepsbench.campaign.folder import CampaignFolder, RemoteFolder
 from nepsbench.campaign.form import Campaign
 from nepsbench.cluster import Cluster, Job, Resources
 from nepsbench.cluster.install import require_same_version
 from nepsbench.errors import CorruptedFileError, NepsbenchError
 from nepsbench.files import write_text
+from nepsbench.manifest import write_manifest
 from nepsbench.provenance import code_version, environment
 from nepsbench.sampling import Profile, create_profile, read_profile, read_spec
 
 _NEEDS = Resources(tasks=1, cpus_per_task=1, memory_mb=2000, time_limit=1800)
+#: In the job's folder: what it found, and what proves it.
+_RESULT, _MANIFEST = "results/environment.json", "results/environment.sha256"
 
 
 def initialize_job(campaign: Campaign, home: Path, cluster: Cluster) -> Job:
@@ -41,21 +46,28 @@ def initialize_job(campaign: Campaign, home: Path, cluster: Cluster) -> Job:
     )
     profile = proven_profile(campaign, home)
     require_same_version(cluster)
-    digest = sha256(f"{profile.hash} {code_version()}".encode()).hexdigest()
-    key = f"{campaign.name}.initialize.{digest[:8]}"
+    key = _job_key(campaign, profile)
+    directory = remote.job(key)
     cluster.put_files(
         [
             (folder.spec_file, f"{remote.path}/spec.yaml"),
             (folder.profile_file, f"{remote.path}/profile.parquet"),
         ]
     )
-    command = ("campaign", "initialize-here", remote.path, "--datasets", remote.datasets)
+    command = ("campaign", "initialize-here", remote.path)
+    options = ("--datasets", remote.datasets, "--job", directory)
     return Job(
         key=key,
-        directory=remote.job(key),
-        command=cluster.python_command("-m", "nepsbench", *command),
+        directory=directory,
+        command=cluster.python_command("-m", "nepsbench", *command, *options),
         resources=_NEEDS,
+        manifests=(_MANIFEST,),
     )
+
+
+def _job_key(campaign: Campaign, profile: Profile) -> str:
+    digest = sha256(f"{profile.hash} {code_version()}".encode()).hexdigest()
+    return f"{campaign.name}.initialize.{digest[:8]}"
 
 
 def proven_profile(campaign: Campaign, home: Path) -> Profile:
@@ -74,8 +86,13 @@ def proven_profile(campaign: Campaign, home: Path) -> Profile:
     return profile
 
 
-def initialize_here(directory: Path, datasets: Path) -> dict[str, Any]:
+def initialize_here(directory: Path, datasets: Path, job: Path) -> dict[str, Any]:
     """Run on the cluster: check the profile, prepare the dataset, write down the environment.
+
+    Args:
+        directory: The campaign's folder.
+        datasets: Folder of prepared datasets.
+        job: The job's folder, for what is found and what proves it.
 
     Raises:
         NepsbenchError: If this machine draws another profile than the one that was sent.
@@ -83,8 +100,8 @@ def initialize_here(directory: Path, datasets: Path) -> dict[str, Any]:
     """
     from nepsbench.datasets import prepare
 
-    for name in ("checkpoints", "jobs"):
-        (directory / name).mkdir(parents=True, exist_ok=True)
+    (job / _MANIFEST).unlink(missing_ok=True)
+    (directory / "checkpoints").mkdir(parents=True, exist_ok=True)
     sent = read_profile(directory / "profile.parquet")
     drawn = create_profile(read_spec(directory / "spec.yaml"))
     if drawn.hash != sent.hash:
@@ -102,29 +119,41 @@ def initialize_here(directory: Path, datasets: Path) -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "threads": {k: v for k, v in os.environ.items() if k.endswith("_NUM_THREADS")},
     }
-    write_text(directory / "environment.json", json.dumps(found, indent=1))
+    write_text(job / _RESULT, json.dumps(found, indent=1))
+    write_manifest(job / _MANIFEST, [_RESULT], directory=job)
     return found
 
 
 def accept_environment(campaign: Campaign, home: Path, cluster: Cluster) -> dict[str, Any]:
-    """Fetch what the job found and check that it speaks of the profile that is stored here.
+    """Fetch what the job found, check that it speaks of the profile stored here, and store it.
 
     Raises:
-        NepsbenchError: If the cluster initialized another profile.
+        NepsbenchError: If the cluster initialized another profile, or the job has not ended well.
+        ClusterError: If what it found is not what it left.
     """
-    folder, remote = (
-        CampaignFolder(home, campaign.name),
-        RemoteFolder(cluster.path(), campaign.name),
-    )
-    cluster.fetch(remote.path, "environment.json", folder.path)
-    found: dict[str, Any] = json.loads(folder.environment_file.read_text())
-    expected = read_profile(folder.profile_file).hash
-    if found["profile_hash"] != expected:
+    folder = CampaignFolder(home, campaign.name)
+    profile = read_profile(folder.profile_file)
+    text = _fetch_environment(cluster, campaign, profile)
+    found: dict[str, Any] = json.loads(text)
+    if found["profile_hash"] != profile.hash:
         raise NepsbenchError(
             f"cluster {cluster.file.name} initialized profile {found['profile_hash'][:12]}, but "
-            f"{expected[:12]} is stored here; run the initialize stage again"
+            f"{profile.hash[:12]} is stored here; run the initialize stage again"
         )
+    write_text(folder.environment_file, text)
     return found
+
+
+def _fetch_environment(cluster: Cluster, campaign: Campaign, profile: Profile) -> str:
+    directory = RemoteFolder(cluster.path(), campaign.name).job(_job_key(campaign, profile))
+    with TemporaryDirectory(prefix="nepsbench-") as place:
+        here = Path(place)
+        if here / _RESULT in fetch_results(cluster, directory, _RESULT, here).proven:
+            return (here / _RESULT).read_text()
+    raise NepsbenchError(
+        f"campaign {campaign.name}: its initialize job has not ended well on cluster "
+        f"{cluster.file.name}; run its initialize stage again"
+    )
 
 
 def require_initialized(campaign: Campaign, home: Path) -> dict[str, Any]:

@@ -5,18 +5,18 @@ The same stages in the same order as the DAG ``regenerate_benchmark``; only the 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nepsbench.campaign.collect import collect_wave
 from nepsbench.campaign.draw import draw_profile
 from nepsbench.campaign.form import Campaign
 from nepsbench.campaign.initialize import accept_environment, initialize_job
-from nepsbench.campaign.progress import count_records
 from nepsbench.campaign.wave import ensure_plan, wave_jobs
-from nepsbench.cluster import Cluster, Handle, Job, JobState, LostCounter
-from nepsbench.cluster.waiting import require_success, trials_remain
+from nepsbench.cluster import Cluster, Job
+from nepsbench.cluster.ledger import open_ledger
+from nepsbench.cluster.waiting import drive, require_success
 
 Say = Callable[[str], None]
 
@@ -29,40 +29,35 @@ def run_campaign(campaign: Campaign, home: Path, cluster: Cluster, *, say: Say =
     """
     profile = draw_profile(campaign, home)
     say(f"{campaign.name}: {len(profile)} trials, profile {profile.hash[:12]}")
-    run_jobs(cluster, [initialize_job(campaign, home, cluster)])
+    run_jobs(cluster, [initialize_job(campaign, home, cluster)], home)
     found = accept_environment(campaign, home, cluster)
     say(f"initialized on {found['host']}, dataset {found['dataset']} {found['dataset_version']}")
     for epochs in campaign.waves:
         wave = ensure_plan(campaign, epochs, home, cluster.file)
         for warning in wave.warnings:
             say(f"wave {epochs}: warning: {warning}")
-        run_jobs(cluster, wave_jobs(campaign, wave, cluster))
+        run_jobs(cluster, wave_jobs(campaign, wave, cluster), home)
         collected = collect_wave(campaign, epochs, home, cluster)
         say(f"wave {epochs}: {collected.summary}")
 
 
-def run_jobs(cluster: Cluster, jobs: Sequence[Job]) -> None:
-    """Submit jobs and wait for them; those that stop in time with trials left are submitted again.
+def run_jobs(cluster: Cluster, jobs: Sequence[Job], home: Path) -> None:
+    """Want jobs in the ledger of ``home``, and drive the cluster until each is settled.
+
+    Ended before that, this process leaves the jobs running; wanted again, they are adopted.
 
     Raises:
-        ClusterError: If one failed, or stopped without having trained an epoch.
+        ClusterError: If one did not succeed, after as many attempts as its causes are worth.
     """
-    trained = -1
-    while jobs:
-        handles = [cluster.submit(job) for job in jobs]
-        states = _wait(cluster, handles)
-        _, now = count_records(cluster, [job.directory for job in jobs])
-        if not (trials_remain(states) and now > trained):
-            require_success(cluster, handles, states)
-            return
-        trained = now
+    if not jobs:
+        return
+    keys = [job.key for job in jobs]
+    with open_ledger(home) as ledger:
+        ledger.want(cluster.file.name, jobs, _owner())
+        drive(cluster, ledger, keys)
+        require_success(ledger, keys)
 
 
-def _wait(cluster: Cluster, handles: Sequence[Handle]) -> Mapping[str, JobState]:
-    """Poll until all jobs have ended, and return how."""
-    counter = LostCounter()
-    while True:
-        snapshot = counter.settle(cluster.poll(handles))
-        if snapshot.all_final:
-            return snapshot.states
-        time.sleep(cluster.file.poll_interval)
+def _owner() -> str:
+    """Return a name for this process: what another process wants is not this one's to give up."""
+    return f"process {os.getpid()} on {os.uname().nodename}"

@@ -24,6 +24,7 @@ from nepsbench.sampling import Profile, read_profile
 from nepsbench.scheduling import Limits
 from nepsbench.scheduling.measured import align
 from nepsbench.scheduling.wave import WavePlan, plan_wave
+from nepsbench.training.job import manifest_name
 from nepsbench.warehouse import open_warehouse
 
 
@@ -166,37 +167,52 @@ def wave_jobs(campaign: Campaign, wave: PlannedWave, cluster: Cluster) -> list[J
         return []
     require_same_version(cluster)
     dataset_version = require_initialized(campaign, wave.home)["dataset_version"]
-    remote = RemoteFolder(cluster.path(), campaign.name)
     jobs, files = [], []
-    for folder, job in zip(wave.job_folders(), wave.summary["jobs"], strict=True):
-        key = wave.job_key(folder)
-        directory = remote.job(key)
-        resources = Resources(
-            **{name: job[name] for name in Resources.__dataclass_fields__ if name in job}
-        )
-        if cluster.file.kind == "local":
-            # A short limit helps a job through a queue; here it could only stop it.
-            resources = replace(resources, time_limit=cluster.file.limits.max_time)
-        task = {
-            "campaign": campaign.name,
-            "benchmark": campaign.benchmark,
-            "space": campaign.space,
-            "dataset": campaign.dataset,
-            "dataset_version": dataset_version,
-            "recipe": campaign.recipe,
-            "target_epochs": wave.epochs,
-            "time_limit": resources.time_limit,
-            "campaign_directory": remote.path,
-            "datasets_directory": remote.datasets,
-        }
+    for folder, planned in zip(wave.job_folders(), wave.summary["jobs"], strict=True):
+        job = _job(wave, folder, planned, cluster)
+        task = _task(campaign, wave, job, dataset_version, cluster)
         write_text(folder / "job.json", json.dumps(task, indent=1))
-        files += [
-            (folder / name, f"{directory}/{name}") for name in ("job.json", "portfolios.jsonl")
-        ]
-        command = cluster.python_command("-m", "nepsbench", "worker", "run", "--job", directory)
-        jobs.append(Job(key=key, directory=directory, command=command, resources=resources))
+        names = ("job.json", "portfolios.jsonl")
+        files += [(folder / name, f"{job.directory}/{name}") for name in names]
+        jobs.append(job)
     cluster.put_files(files)
     return jobs
+
+
+def _job(wave: PlannedWave, folder: Path, planned: dict[str, Any], cluster: Cluster) -> Job:
+    """Return the job of a plan's folder, whose entry in ``plan.json`` is ``planned``."""
+    key = wave.job_key(folder)
+    directory = RemoteFolder(cluster.path(), wave.campaign).job(key)
+    resources = Resources(**{n: planned[n] for n in Resources.__dataclass_fields__ if n in planned})
+    if cluster.file.kind == "local":
+        # A short limit helps a job through a queue; here it could only stop it.
+        resources = replace(resources, time_limit=cluster.file.limits.max_time)
+    return Job(
+        key=key,
+        directory=directory,
+        command=cluster.python_command("-m", "nepsbench", "worker", "run", "--job", directory),
+        resources=resources,
+        manifests=tuple(manifest_name(worker) for worker in range(resources.tasks)),
+    )
+
+
+def _task(
+    campaign: Campaign, wave: PlannedWave, job: Job, dataset_version: str, cluster: Cluster
+) -> dict[str, Any]:
+    """Return what ``job.json`` says to the workers."""
+    remote = RemoteFolder(cluster.path(), campaign.name)
+    return {
+        "campaign": campaign.name,
+        "benchmark": campaign.benchmark,
+        "space": campaign.space,
+        "dataset": campaign.dataset,
+        "dataset_version": dataset_version,
+        "recipe": campaign.recipe,
+        "target_epochs": wave.epochs,
+        "time_limit": job.resources.time_limit,
+        "campaign_directory": remote.path,
+        "datasets_directory": remote.datasets,
+    }
 
 
 def first_unfinished_wave(campaign: Campaign, home: Path) -> int:

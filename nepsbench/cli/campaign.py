@@ -124,8 +124,9 @@ def progress(
 def initialize_here(
     directory: Path = typer.Argument(help="The campaign's folder on this cluster."),
     datasets: Path = typer.Option(..., help="Folder of prepared datasets."),
+    job: Path = typer.Option(..., help="The job's folder."),
 ) -> None:
     """Run the initialize stage's job on the cluster: check the profile, prepare the dataset."""
     from nepsbench.campaign.initialize import initialize_here as run_here
 
-    typer.echo(json.dumps(run_here(directory, datasets), indent=1))
+    typer.echo(json.dumps(run_here(directory, datasets, job), indent=1))

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +17,7 @@ from nepsbench.campaign.form import parse_campaign
 from nepsbench.campaign.progress import campaign_progress
 from nepsbench.campaign.run import run_campaign, run_jobs
 from nepsbench.cluster import ClusterFile, Job, Resources, open_cluster
+from nepsbench.cluster.ledger import open_ledger
 from nepsbench.errors import (
     ClusterError,
     CorruptedFileError,
@@ -177,7 +179,8 @@ def test_the_cluster_refuses_a_profile_that_it_does_not_draw(copy, tmp_path):
     shutil.copy(folder.profile_file, there / "profile.parquet")
     shutil.copy(folder.spec_file, there / "spec.yaml")
     with pytest.raises(NepsbenchError, match="draws another profile from the same spec"):
-        initialize.initialize_here(there, tmp_path / "datasets")
+        initialize.initialize_here(there, tmp_path / "datasets", there / "jobs/j")
+    assert not list((there / "jobs").rglob("*.sha256"))
 
 
 def test_a_damaged_journal_is_refused_and_the_warehouse_keeps_what_it_had(copy, finished):
@@ -187,13 +190,39 @@ def test_a_damaged_journal_is_refused_and_the_warehouse_keeps_what_it_had(copy, 
     sound = journal.read_bytes()
     spoiled = bytearray(sound)
     spoiled[20] ^= 1
+    manifest = journal.with_suffix(".sha256")
+    proof = manifest.read_bytes()
     try:
         journal.write_bytes(spoiled)
+        with pytest.raises(ClusterError, match=rf"{journal.name} on cluster here is not what"):
+            collect.collect_wave(CAMPAIGN, 2, copy, cluster)
+        manifest.unlink()
         with pytest.raises(CorruptedFileError, match="line 1 is damaged"):
             collect.collect_wave(CAMPAIGN, 2, copy, cluster)
     finally:
         journal.write_bytes(sound)
+        manifest.write_bytes(proof)
     assert open_warehouse(copy).commit.number == commit
+
+
+def test_trials_whose_journal_was_lost_are_trained_anew_to_the_same_numbers(tmp_path):
+    """As docs/benchmark-maker.md tells, under "A damaged result"."""
+    campaign = parse_campaign({"streams": 1, "samples": 1, "waves": "2"})
+    query = "select taskid, model_idx, epoch, train_loss, valid_acc from epochs order by all"
+    with cluster_at(tmp_path / "cluster") as cluster:
+        run_campaign(campaign, tmp_path, cluster, say=lambda _: None)
+        before = open_warehouse(tmp_path).query(query)
+        open_warehouse(tmp_path).drop(campaign.name)
+        there = tmp_path / "cluster/campaigns" / campaign.name
+        [journal] = there.glob("jobs/*/results/*.journal")
+        for path in (journal, journal.with_suffix(".sha256"), *there.glob("checkpoints/*/*.pt")):
+            path.unlink()
+        planned = wave.current_plan(campaign, 2, tmp_path)
+        (planned.path / "settled").touch()
+        run_campaign(campaign, tmp_path, cluster, say=lambda _: None)
+    assert wave.current_plan(campaign, 2, tmp_path).path != planned.path
+    assert open_warehouse(tmp_path).query(query) == before
+    assert before.num_rows == 2
 
 
 def test_a_corrupted_parquet_file_stops_the_release(copy):
@@ -212,6 +241,37 @@ def test_the_environment_says_what_initialized_the_campaign(finished):
     assert found["trials"] == pq.read_metadata(profile).num_rows == 4
     assert found["threads"]["OMP_NUM_THREADS"] == "1"
     assert found["dataset_version"].startswith("1-")
+
+
+def test_every_job_proves_its_results(finished):
+    home, cluster = finished
+    planned = wave.current_plan(CAMPAIGN, 2, home)
+    jobs = [initialize.initialize_job(CAMPAIGN, home, cluster)]
+    jobs += [wave._job(planned, f, p, cluster) for f, p in
+             zip(planned.job_folders(), planned.summary["jobs"], strict=True)]  # fmt: skip
+    for job in jobs:
+        assert len(job.manifests) == job.resources.tasks
+        command = ["sha256sum", "-c", "--strict", "--quiet", *job.manifests]
+        subprocess.run(command, cwd=job.directory, check=True)
+
+
+def test_an_environment_that_is_not_what_the_job_left_is_not_accepted(copy, finished):
+    _, cluster = finished
+    directory = initialize.initialize_job(CAMPAIGN, copy, cluster).directory
+    found = Path(directory) / "results/environment.json"
+    stored = CampaignFolder(copy, CAMPAIGN.name).environment_file
+    sound, before = found.read_bytes(), stored.read_bytes()
+    try:
+        found.write_bytes(sound.replace(b"digits", b"stigid"))
+        with pytest.raises(ClusterError, match=r"environment\.json on cluster here is not what"):
+            initialize.accept_environment(CAMPAIGN, copy, cluster)
+        found.with_suffix(".sha256").rename(found.with_suffix(".away"))
+        with pytest.raises(NepsbenchError, match="its initialize job has not ended well"):
+            initialize.accept_environment(CAMPAIGN, copy, cluster)
+    finally:
+        found.write_bytes(sound)
+        found.with_suffix(".away").rename(found.with_suffix(".sha256"))
+    assert stored.read_bytes() == before
 
 
 def test_results_that_were_dropped_come_back_by_collecting(copy, finished):
@@ -264,24 +324,41 @@ def test_a_failed_job_says_what_it_said_last(tmp_path, monkeypatch):
     text = str(caught.value)
     assert "cifar-10" in text
     assert "NEPSBENCH_DATA" in text
-    assert "/stderr)" in text
+    assert ", attempt 2]" in text
     assert "\n" not in text
 
 
 def test_jobs_that_stop_in_time_run_again_while_they_get_on(tmp_path):
     """The first two runs of the job leave trials and train an epoch each; the third ends well."""
     script = """
-cd "$1"; mkdir -p results; n=$(wc -l <results/worker-0.journal 2>/dev/null || echo 0)
-echo '{"kind":"epoch"' >>results/worker-0.journal; [ "$n" = 2 ] || exit 3
+cd "$1"; mkdir -p results; journal=results/worker-0.journal; echo '{"kind":"epoch"' >>$journal
+n=$(wc -l <$journal); (echo "# progress $n"; sha256sum $journal) >results/worker-0.sha256
+[ "$n" = 3 ] || exit 3
 """
+    home = tmp_path / "home"
     with cluster_at(tmp_path) as cluster:
         directory = cluster.path("jobs", "one")
-        job = Job("one", directory, ("bash", "-c", script, "bash", directory), Resources())
-        run_jobs(cluster, [job])
-        assert len((tmp_path / "jobs/one/attempts").read_text().split()) == 2
+        command = ("bash", "-c", script, "bash", directory)
+        manifests = ("results/worker-0.sha256",)
+        run_jobs(cluster, [Job("one", directory, command, Resources(), manifests)], home)
+        with open_ledger(home) as ledger:
+            attempts = ledger.attempts(["one"])
+        assert [a.exit_code for a in attempts] == [3, 3, 0]
+        assert [a.progress for a in attempts] == [1, 2, 3]
+
+
+def test_a_job_that_stops_in_time_and_never_gets_on_fails(tmp_path):
+    with cluster_at(tmp_path) as cluster:
         idle = Job("two", cluster.path("jobs", "two"), ("sh", "-c", "exit 3"), Resources())
-        with pytest.raises(ClusterError, match="two: stopped in time, trials are left"):
-            run_jobs(cluster, [idle])
+        with pytest.raises(ClusterError, match="two: stopped, exit code 3"):
+            run_jobs(cluster, [idle], tmp_path / "home")
+
+
+def test_a_job_whose_results_are_not_proven_did_not_succeed(tmp_path):
+    with cluster_at(tmp_path) as cluster:
+        job = Job("j", cluster.path("j"), ("true",), Resources(), ("results/worker-0.sha256",))
+        with pytest.raises(ClusterError, match="1 of 1 jobs did not succeed: j"):
+            run_jobs(cluster, [job], tmp_path / "home")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
@@ -296,10 +373,11 @@ def test_a_full_disk_while_fetching_is_one_line_and_nothing_is_lost(copy, finish
         shutil.move(folder, disk / "job")
         folder.symlink_to(disk / "job")
         (disk / "filler").write_bytes(b"x" * (shutil.disk_usage(disk).free))
-        before = sorted(p.name for p in (disk / "job").rglob("*"))
+        before = {p: p.read_bytes() for p in (disk / "job").rglob("*.*") if p.is_file()}
+        assert any(path.suffix == ".journal" for path in before)
         with pytest.raises(StorageError, match="the disk is full; nothing was changed"):
             collect.collect_wave(CAMPAIGN, 2, copy, cluster)
-        assert sorted(p.name for p in (disk / "job").rglob("*")) == before
+        assert {path: path.read_bytes() for path in before} == before
         (disk / "filler").unlink()
         collect.collect_wave(CAMPAIGN, 2, copy, cluster)
     finally:
