@@ -6,6 +6,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from uuid import uuid4
 
 from nepsbench.cluster.cluster import Cluster
 from nepsbench.cluster.definition import ClusterFile
@@ -40,20 +43,21 @@ class Check:
 
 
 def check(cluster: Cluster) -> list[Check]:
-    """Return all checks of a cluster, by one visit to it."""
+    """Return all checks of a cluster: one script there, and a file that goes there and back."""
     file = cluster.file
     try:
         answer = cluster.run(_script(cluster), timeout=120)
     except ClusterError as error:
         return [Check("reachable", Verdict.MISSING, str(error), "see the message")]
     facts = dict(line.split("|", 1) for line in answer.stdout.splitlines() if "|" in line)
+    if "writable" in facts:
+        facts |= _carried(cluster)
     return judge(facts, file, now=time.time(), version=code_version())
 
 
 def judge(facts: Mapping[str, str], file: ClusterFile, *, now: float, version: str) -> list[Check]:
     """Return the checks that ``facts`` lead to. Pure."""
-    how = "this machine" if file.ssh is None else f"{file.ssh.host}, host key verified"
-    checks = [Check("reachable", Verdict.OK, how), *_machine(facts, file, now)]
+    checks = [Check("reachable", Verdict.OK, _way(file)), *_machine(facts, file, now)]
     if file.kind == "slurm":
         checks += _slurm(facts, file)
     return [*checks, *_software(facts, file, version)]
@@ -65,6 +69,7 @@ def _script(cluster: Cluster) -> str:
     queue_facts = fill(
         "check_slurm",
         cluster_option=slurm_cluster,
+        site_options=words(_site_options(file)),
         partition_option=f"-p {quote(file.partition)}" if file.partition else "",
     )
     return fill(
@@ -76,12 +81,55 @@ def _script(cluster: Cluster) -> str:
     )
 
 
+def _way(file: ClusterFile) -> str:
+    if file.ssh is None:
+        return "this machine" if file.kind == "local" else f"connection {file.connection}"
+    through = "".join(f" through {hop.host}" for hop in file.ssh.jump)
+    return f"{file.ssh.host}{through}, host key verified"
+
+
+def _site_options(file: ClusterFile) -> list[str]:
+    named = {
+        "partition": file.partition,
+        "account": file.account,
+        "qos": file.qos,
+        "constraint": file.constraint,
+        "gpus": file.gpus,
+        "clusters": file.slurm_cluster,
+    }
+    return [*(f"--{name}={value}" for name, value in named.items() if value), *file.options]
+
+
+def _carried(cluster: Cluster) -> dict[str, str]:
+    """Send a file there and fetch it; the fact that it went, or why not."""
+    there = cluster.path(".check", uuid4().hex)
+    try:
+        with TemporaryDirectory() as name:
+            here = Path(name)
+            (here / "sent").write_text(there)
+            cluster.put(here / "sent", f"{there}/file")
+            (back,) = cluster.fetch(there, "file", here)
+            same = back.read_text() == there
+        cluster.run(f"rm -r -- {quote(there)} && rmdir -- {quote(cluster.path('.check'))}")
+    except ClusterError as error:
+        return {"files_problem": str(error)}
+    return {"files": "yes"} if same else {"files_problem": "it came back changed"}
+
+
 def _machine(facts: Mapping[str, str], file: ClusterFile, now: float) -> list[Check]:
     free = int(facts.get("free_mb", 0))
     skew = abs(float(facts.get("clock", 0)) - now)
     return [
         _check("root writable", "writable" in facts, file.root, "choose another root"),
         _check("free space", free >= _FREE_MB, f"{free} MB", f"free {_FREE_MB} MB below root"),
+        _check(
+            "files",
+            "files" in facts,
+            facts.get(
+                "files_problem", "there and back" + ("" if file.kind == "local" else " by SFTP")
+            ),
+            "ask the site for SFTP",
+        ),
         _check("clock", skew <= _CLOCK_SKEW, f"{skew:.0f} s apart", "ask the site for NTP"),
         _check(
             "shell tools",
@@ -104,11 +152,30 @@ def _slurm(facts: Mapping[str, str], file: ClusterFile) -> list[Check]:
             "choose one that sinfo lists",
         ),
         _check("queue limits", "limits" in facts, facts.get("limits", ""), "ask the site"),
+        _check(
+            "submission",
+            "submit" in facts,
+            facts.get("submit_refused", "sbatch accepts this file's options"),
+            "mend partition, account, qos, constraint, gpus or options",
+        ),
+        *_held(facts, file),
     ]
     if "accounting" in facts:
         return [*checks, Check("accounting", Verdict.OK, "sacct answers")]
     remedy = "none needed: exit markers tell how jobs ended; a lost job's cause stays unknown"
     return [*checks, Check("accounting", Verdict.DEGRADED, "no slurmdbd", remedy)]
+
+
+def _held(facts: Mapping[str, str], file: ClusterFile) -> list[Check]:
+    """Return what is known of held jobs: nothing, where no job is accepted at all."""
+    allowed = "hold" in facts
+    if not allowed and "submit" not in facts:
+        return []
+    if not file.hold:
+        detail = f"{'allowed, but' if allowed else 'forbidden, and'} not used (hold: false)"
+        return [Check("held jobs", Verdict.OK, detail)]
+    words_of_slurm = facts.get("hold_refused", "allowed")
+    return [_check("held jobs", allowed, words_of_slurm, "set hold: false in the cluster file")]
 
 
 def _software(facts: Mapping[str, str], file: ClusterFile, version: str) -> list[Check]:

@@ -2,155 +2,211 @@
 
 from __future__ import annotations
 
-import logging
+import contextlib
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import paramiko
 
 from nepsbench.cluster.definition import ClusterFile
+from nepsbench.cluster.hops import route
 from nepsbench.cluster.interface import Completed
-from nepsbench.errors import ClusterError
+from nepsbench.cluster.login import CONNECT_TIMEOUT, Line, log_in, words
+from nepsbench.errors import ClusterError, UnreachableError
 from nepsbench.files import disk_full, is_disk_full
 
-#: Seconds for each step of making a connection.
-_CONNECT_TIMEOUT = 15.0
 _KEEPALIVE = 30
 #: Seconds without any byte, after which a file transfer is given up.
 _FILE_TIMEOUT = 60.0
-# What went wrong reaches the user as a ClusterError; without this, also as a traceback.
-logging.getLogger("paramiko").addHandler(logging.NullHandler())
+_BLOCK = 1 << 18
+#: Bytes asked for ahead: enough for a long line, little enough for a small machine.
+_WINDOW = 4 << 20
+#: Seconds between two looks at an answer: at first, and at most.
+_PAUSES = (0.005, 0.1)
 
 
 class SSHTransport:
-    """Runs scripts and copies files over one SSH connection, made when it is first needed.
+    """Runs scripts and copies files over one SSH connection.
+
+    The connection is made when it is first needed, and made anew after it broke. Threads may
+    share it.
 
     Attributes:
         name: What messages call the other side.
     """
 
-    def __init__(self, name: str, connect: Callable[[], paramiko.SSHClient]) -> None:
+    def __init__(self, name: str, connect: Callable[[], Line]) -> None:
         self.name = name
         self._connect = connect
-        self._client: paramiko.SSHClient | None = None
+        self._line: Line | None = None
         self._sftp: paramiko.SFTPClient | None = None
+        self._lock = threading.RLock()
 
     def run(self, script: str, *, timeout: float = 60.0) -> Completed:
         """Run bash text and wait for it.
 
         Raises:
-            ClusterError: If the connection fails or breaks, or the time is over.
+            AccessError: If the cluster will not let us in.
+            UnreachableError: If there is no connection, it breaks, or the time is over. Whether
+                the script ran is unknown then; half an answer is none.
         """
+        session = self._session()
         try:
-            channel = self._session().open_session(timeout=_CONNECT_TIMEOUT)
-            channel.exec_command("bash -s")
+            channel = session.open_session(timeout=CONNECT_TIMEOUT)
+            with _ended_after(channel, CONNECT_TIMEOUT):
+                channel.exec_command("bash -s")
             channel.settimeout(timeout)
             channel.sendall(script.encode())
             channel.shutdown_write()
             return self._read(channel, time.monotonic() + timeout)
         except (paramiko.SSHException, OSError, EOFError) as error:
-            self.close()
-            raise ClusterError(f"{self.name}: connection failed: {_words(error)}") from None
+            raise self._broken(words(error)) from None
 
     def put(self, source: Path, target: str) -> None:
-        """Copy a local file to exactly this name."""
-        try:
-            self._files().put(str(source), target)
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            self._sftp = None
-            raise ClusterError(
-                f"{self.name}: cannot copy {source} to {target}: {_words(error)}"
-            ) from None
+        """Copy a local file to exactly this name; what stands there is taken for its beginning.
+
+        Raises:
+            AccessError: If the cluster will not let us in.
+            UnreachableError: If the connection breaks; what arrived stays.
+            ClusterError: If the file cannot be read here or written there.
+        """
+        with self._lock, self._copying(f"{source} to {target}", here=source):
+            files = self._files()
+            with source.open("rb") as reader, _opened_to_continue(files, target) as writer:
+                there = writer.stat().st_size or 0
+                reader.seek(there)
+                writer.seek(there)
+                # Writes say where they belong: two that send the same file do no harm.
+                writer.set_pipelined()
+                while block := reader.read(_BLOCK):
+                    writer.write(block)
 
     def get(self, source: str, target: Path) -> None:
-        """Copy a file from there to exactly this name. It may grow meanwhile."""
-        try:
-            with target.open("wb") as file:
-                self._files().getfo(source, file)
-        except (paramiko.SSHException, OSError, EOFError) as error:
-            self._sftp = None
-            if isinstance(error, OSError) and is_disk_full(error):
-                raise disk_full(target) from None
-            raise ClusterError(
-                f"{self.name}: cannot copy {source} to {target}: {_words(error)}"
-            ) from None
+        """Copy a file from there to exactly this name; what stands here is its beginning.
+
+        It may grow meanwhile: it arrives at least as long as it was.
+
+        Raises:
+            AccessError: If the cluster will not let us in.
+            UnreachableError: If the connection breaks; what arrived stays.
+            ClusterError: If the file cannot be read there.
+            StorageError: If the disk here is full.
+        """
+        with self._lock, self._copying(f"{source} to {target}", here=target):
+            files = self._files()
+            with target.open("ab") as writer, files.open(source, "rb") as reader:
+                size = reader.stat().st_size or 0
+                reader.seek(writer.tell())
+                _read_on(reader, writer, size)
 
     def close(self) -> None:
         """Close the connection; the next use makes a new one."""
-        if self._client is not None:
-            self._client.close()
-        self._client = self._sftp = None
+        with self._lock:
+            line, self._line, self._sftp = self._line, None, None
+        if line is not None:
+            line.close()
 
     def _session(self) -> paramiko.Transport:
         """Return the live connection."""
-        transport = self._client.get_transport() if self._client else None
-        if transport is None or not transport.is_active():
-            self.close()
-            self._client = self._open()
-            transport = self._client.get_transport()
-            if transport is None:
-                raise ClusterError(f"{self.name}: the connection closed at once; try again")
-            transport.set_keepalive(_KEEPALIVE)
-        return transport
+        with self._lock:
+            transport = self._line.client.get_transport() if self._line else None
+            if transport is None or not transport.is_active():
+                self.close()
+                self._line = self._open()
+                transport = self._line.client.get_transport()
+                if transport is None or not transport.is_active():
+                    raise self._broken("it was closed at once")
+                transport.set_keepalive(_KEEPALIVE)
+            return transport
+
+    def _open(self) -> Line:
+        try:
+            return self._connect()
+        except ClusterError as error:
+            raise type(error)(f"{self.name}: {error}") from None
 
     def _files(self) -> paramiko.SFTPClient:
         """Return the SFTP channel of the live connection."""
         session = self._session()
         if self._sftp is None:
-            self._sftp = session.open_sftp_client()
-            if self._sftp is None:
-                raise ClusterError(f"{self.name}: no SFTP there; ask the site to allow it")
-            channel = self._sftp.get_channel()
-            if channel is not None:
+            channel = session.open_session(timeout=CONNECT_TIMEOUT)
+            try:
+                with _ended_after(channel, CONNECT_TIMEOUT):
+                    channel.invoke_subsystem("sftp")
                 channel.settimeout(_FILE_TIMEOUT)
+                self._sftp = paramiko.SFTPClient(channel)
+            except paramiko.SFTPError:
+                raise ClusterError(
+                    f"{self.name}: something talks before SFTP does; see that the shell's start-up "
+                    "files (.bashrc) print only where they are interactive"
+                ) from None
+            except (paramiko.SSHException, EOFError):
+                if not session.is_active():
+                    raise
+                raise ClusterError(
+                    f"{self.name}: no SFTP there; ask the site to allow it"
+                ) from None
         return self._sftp
 
-    def _open(self) -> paramiko.SSHClient:
+    @contextlib.contextmanager
+    def _copying(self, what: str, *, here: Path) -> Iterator[None]:
         try:
-            return self._connect()
-        except paramiko.BadHostKeyException as error:
-            raise ClusterError(
-                f"{self.name}: host key of {error.hostname} is {_fingerprint(error.key)}, expected "
-                f"{_fingerprint(error.expected_key)}; ask the site if its key changed, and only "
-                "then replace it in known_hosts"
-            ) from None
-        except paramiko.AuthenticationException as error:
-            raise ClusterError(
-                f"{self.name}: login refused ({_words(error)}); check user and key_file"
-            ) from None
+            yield
         except (paramiko.SSHException, OSError, EOFError) as error:
-            raise ClusterError(f"{self.name}: cannot connect: {_words(error)}") from None
+            if self._is_broken(error):
+                raise self._broken(f"while copying {what}: {words(error)}") from None
+            self._sftp = None
+            if isinstance(error, OSError) and is_disk_full(error):
+                raise disk_full(here) from None
+            # All that SFTP says of a full disk there is "Failure".
+            hint = "; is the disk there full?" if words(error) == "Failure" else ""
+            raise ClusterError(f"{self.name}: cannot copy {what}: {words(error)}{hint}") from None
+
+    def _is_broken(self, error: Exception) -> bool:
+        """Return True unless SFTP answered: then the connection is whole."""
+        transport = self._line.client.get_transport() if self._line else None
+        alive = transport is not None and transport.is_active()
+        return not alive or not isinstance(error, OSError) or isinstance(error, TimeoutError)
+
+    def _broken(self, what: str) -> UnreachableError:
+        """Give up the connection; what was said over it cannot be trusted to be complete."""
+        self.close()
+        return UnreachableError(f"{self.name}: connection failed: {what}")
 
     def _read(self, channel: paramiko.Channel, deadline: float) -> Completed:
         """Return both outputs; they are read in turn, because a full one would stop the other."""
         out, err = bytearray(), bytearray()
+        pause, longest = _PAUSES
         while True:
-            ended = channel.exit_status_ready() or channel.closed
+            # Before the reads: what comes between them and this question is read in another round.
+            over = channel.closed or (channel.exit_status_ready() and channel.eof_received)
             quiet = True
             if channel.recv_ready():
-                out += channel.recv(1 << 16)
+                out += channel.recv(_BLOCK)
                 quiet = False
             if channel.recv_stderr_ready():
-                err += channel.recv_stderr(1 << 16)
+                err += channel.recv_stderr(_BLOCK)
                 quiet = False
-            if quiet and ended and (channel.eof_received or channel.closed):
+            if quiet and over:
                 break
             if time.monotonic() > deadline:
-                channel.close()
-                raise ClusterError(f"{self.name}: no answer in time; try again")
+                raise self._broken("no answer in time")
+            pause = min(longest, pause * 1.5) if quiet else _PAUSES[0]
             if quiet:
-                time.sleep(0.01)
-        # paramiko says -1 when the connection broke before an exit status came.
-        if (code := channel.recv_exit_status()) < 0:
-            raise ClusterError(f"{self.name}: the connection broke in the middle of an answer")
+                time.sleep(pause)
+        # An exit status may overtake the output: only the end of the output says that it is whole.
+        if (code := channel.recv_exit_status()) < 0 or not channel.eof_received:
+            raise self._broken("it broke in the middle of an answer, or the shell was killed")
         return Completed(code, out.decode(errors="replace"), err.decode(errors="replace"))
 
 
 def ssh_transport(file: ClusterFile) -> SSHTransport:
     """Return the transport that the ``ssh`` section of a cluster file describes.
 
-    Host keys are always verified, against ``known_hosts``.
+    Host keys are always verified: the pinned one, or those of ``known_hosts``.
 
     Raises:
         ClusterError: If the file has no such section.
@@ -159,49 +215,36 @@ def ssh_transport(file: ClusterFile) -> SSHTransport:
     if ssh is None:
         raise ClusterError(f"cluster {file.name}: its file has no ssh section; add host and user")
     known_hosts = ssh.known_hosts.expanduser()
-
-    def connect() -> paramiko.SSHClient:
-        client = paramiko.SSHClient()
-        if known_hosts.exists():
-            client.load_host_keys(str(known_hosts))
-        client.set_missing_host_key_policy(_Refuse(known_hosts))
-        client.connect(
-            ssh.host,
-            port=ssh.port,
-            username=ssh.user,
-            key_filename=str(ssh.key_file.expanduser()) if ssh.key_file else None,
-            look_for_keys=ssh.key_file is None,
-            timeout=_CONNECT_TIMEOUT,
-            banner_timeout=_CONNECT_TIMEOUT,
-            auth_timeout=_CONNECT_TIMEOUT,
-        )
-        return client
-
-    return SSHTransport(f"cluster {file.name}", connect)
+    return SSHTransport(f"cluster {file.name}", lambda: log_in(route(ssh), known_hosts))
 
 
-class _Refuse(paramiko.MissingHostKeyPolicy):
-    """Refuses a host that ``known_hosts`` does not list."""
-
-    def __init__(self, known_hosts: Path) -> None:
-        self._known_hosts = known_hosts
-
-    def missing_host_key(
-        self,
-        client: paramiko.SSHClient,  # noqa: ARG002
-        hostname: str,
-        key: paramiko.PKey,
-    ) -> None:
-        raise ClusterError(
-            f"host {hostname} is not in {self._known_hosts}; its key is {_fingerprint(key)}: "
-            "compare it with what the site publishes, then add it there (ssh-keyscan)"
-        )
+def _opened_to_continue(files: paramiko.SFTPClient, path: str) -> paramiko.SFTPFile:
+    try:
+        return files.open(path, "r+b")
+    except FileNotFoundError:
+        return files.open(path, "wb")
 
 
-def _fingerprint(key: paramiko.PKey) -> str:
-    """Return the fingerprint as OpenSSH prints it."""
-    return f"{key.get_name()} {key.fingerprint}"
+def _read_on(reader: paramiko.SFTPFile, writer: BinaryIO, size: int) -> None:
+    """Copy up to ``size``; a window at a time is asked for ahead of the reads."""
+    while (at := reader.tell()) < size:
+        end = min(size, at + _WINDOW)
+        reader.prefetch(end)
+        while at < end:
+            block = reader.read(min(_BLOCK, end - at))
+            if not block:
+                return  # it was cut shorter meanwhile; whoever compares will notice
+            writer.write(block)
+            at += len(block)
 
 
-def _words(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+@contextlib.contextmanager
+def _ended_after(channel: paramiko.Channel, seconds: float) -> Iterator[None]:
+    """Close the channel if a request on it is not answered in time: paramiko waits for ever."""
+    timer = threading.Timer(seconds, channel.close)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

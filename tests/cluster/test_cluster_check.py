@@ -22,7 +22,8 @@ SITE = ClusterFile(
 GOOD = {
     "writable": "yes", "free_mb": "50000", "clock": "1000", "tools": "5", "python": "3.11.2",
     "torch": "2.6.0", "nepsbench": "1+a", "slurm": "slurm 22.05", "controller": "idle",
-    "accounting": "yes", "partition": "cpu", "limits": "MaxArraySize 1001",
+    "accounting": "yes", "partition": "cpu", "limits": "MaxArraySize 1001", "files": "yes",
+    "submit": "yes", "hold": "yes",
 }  # fmt: skip
 
 
@@ -48,12 +49,30 @@ def test_a_good_cluster_passes_every_check() -> None:
         ("slurm", None, "slurm commands"),
         ("controller", None, "controller"),
         ("partition", None, "partition cpu"),
+        ("files", None, "files"),
+        ("submit", None, "submission"),
+        ("hold", None, "held jobs"),
     ],
 )
 def test_what_is_missing_is_named_with_a_remedy(fact: str, value: str | None, check: str) -> None:
     facts = {name: text for name, text in (GOOD | {fact: value}).items() if text is not None}
     missing = [c for c in judge(facts, SITE, now=1001.0, version="1+a") if c.remedy]
     assert [(c.name, c.verdict) for c in missing] == [(check, Verdict.MISSING)]
+
+
+def test_a_site_that_forbids_held_jobs_is_told_so_in_its_own_words() -> None:
+    facts = {n: t for n, t in GOOD.items() if n != "hold"} | {"hold_refused": "held is forbidden"}
+    (found,) = [c for c in judge(facts, SITE, now=1001.0, version="1+a") if c.name == "held jobs"]
+    assert found.detail == "held is forbidden"
+    assert "hold: false" in found.remedy
+    without = SITE.model_copy(update={"hold": False})
+    checks = judge(facts, without, now=1001.0, version="1+a")
+    assert {c.verdict for c in checks} == {Verdict.OK}
+
+
+def test_where_no_job_is_accepted_nothing_is_said_of_held_ones() -> None:
+    facts = {n: t for n, t in GOOD.items() if n not in ("hold", "submit")}
+    assert "held jobs" not in verdicts(facts)
 
 
 def test_a_cluster_without_accounting_is_degraded_and_not_refused() -> None:
