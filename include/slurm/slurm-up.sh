@@ -11,7 +11,7 @@
 #   NEPSBENCH_SLURM_MIN_JOB_AGE               seconds                   20
 #   NEPSBENCH_SLURM_MAX_ARRAY_SIZE, _MAX_JOB_COUNT                      1001, 1000
 #   NEPSBENCH_SLURM_ACCOUNTING                1 for slurmdbd, with MariaDB      0
-#   NEPSBENCH_SLURM_EXTRA_CONF                lines for the end of slurm.conf, where the last one counts
+#   NEPSBENCH_SLURM_EXTRA_CONF                lines for slurm.conf; they replace its own of that name
 #   NEPSBENCH_SLURM_SSH_EXTRA_CONF            lines for the head of sshd_config, where the first one counts
 #   NEPSBENCH_SLURM_SSH_HOST, _SSH_LISTEN, _SSH_PORT                    127.0.0.1, 127.0.0.1, a free port
 # Writes: clusters/dev-slurm.yaml (the cluster file) and env.sh (SLURM_CONF, the Airflow connection).
@@ -142,12 +142,22 @@ fill() {
 
 write_files() {
   fill slurm.conf.in "$STATE/slurm.conf"
+  extend_slurm_conf
   fill sshd_config.in "$STATE/ssh/sshd_config"
   fill dev-slurm.yaml.in "$STATE/clusters/dev-slurm.yaml"
   local name="[$SSH_HOST]:$SSH_PORT"
   [ "$SSH_PORT" != 22 ] || name=$SSH_HOST
   echo "$name $HOST_KEY" >"$STATE/ssh/known_hosts"
   (umask 077 && fill env.sh.in "$STATE/env.sh")
+}
+
+# SLURM complains of a word said twice, but nodes and partitions are lists.
+extend_slurm_conf() {
+  local name
+  while IFS='=' read -r name _; do
+    case $name in NodeName | PartitionName | '') ;; *) sed -i "/^$name=/d" "$STATE/slurm.conf" ;; esac
+  done <<<"$EXTRA_CONF"
+  printf '%s\n' "$EXTRA_CONF" >>"$STATE/slurm.conf"
 }
 
 start_daemons() {
