@@ -1,7 +1,9 @@
-"""``nepsbench cluster``: list, check, install, status, cancel."""
+"""``nepsbench cluster``: list, check, install, status, cancel, sweep."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +13,7 @@ from nepsbench.errors import SpecError
 app = typer.Typer(help="Where jobs run: local processes, or SLURM over SSH.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(help="Name or file of a cluster.")]
+_HOME = typer.Option(None, help="Data home. Default: NEPSBENCH_HOME, else ./warehouse.")
 
 
 @app.command("list")
@@ -53,46 +56,66 @@ def install(name: Name) -> None:
 @app.command()
 def status(
     name: Name,
-    every: Annotated[bool, typer.Option("--all", help="Jobs that have ended, too.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Jobs that are settled, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    home: Path | None = _HOME,
 ) -> None:
-    """Show the jobs of all campaigns on a cluster."""
-    from nepsbench.cluster import load_cluster, open_cluster
-    from nepsbench.errors import ClusterError
+    """Show every attempt, how it stands and what is wrong, without asking the cluster.
 
-    with open_cluster(load_cluster(name)) as cluster:
-        handles = cluster.known_jobs()
-        snapshot = cluster.poll(handles)
-    if not snapshot.healthy:
-        raise ClusterError(f"cluster {name}: {snapshot.problem}")
-    for handle in handles:
-        state = snapshot.states[handle.key]
-        if every or not state.phase.is_final:
-            typer.echo(
-                f"{state.phase.value:14} {handle.job_id:16} {handle.key}  {state.node}"
-                f"  {state.native} {state.reason}".rstrip()
-            )
+    Example: nepsbench cluster status local --all
+    """
+    from nepsbench.cluster import load_cluster
+    from nepsbench.cluster.ledger import open_ledger
+    from nepsbench.cluster.overview import read_status
+    from nepsbench.cluster.status import text
+    from nepsbench.home import data_home
+
+    file = load_cluster(name)
+    with open_ledger(data_home(home)) as ledger:
+        found = read_status(ledger, file, every=every)
+    typer.echo(json.dumps(found.as_json()) if as_json else "\n".join(text(found)))
 
 
 @app.command()
 def cancel(
     name: Name,
     keys: Annotated[list[str] | None, typer.Argument(help="Job keys, as status shows.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="All jobs that have not ended.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All jobs that are not settled.")] = False,
+    for_now: Annotated[
+        bool, typer.Option("--for-now", help="Whoever waits for them may begin them again.")
+    ] = False,
+    home: Path | None = _HOME,
 ) -> None:
-    """Stop jobs; workers write their checkpoints first."""
+    """Stop jobs for good; workers write their checkpoints first.
+
+    Example: nepsbench cluster cancel local --all
+    """
     from nepsbench.cluster import load_cluster, open_cluster
+    from nepsbench.cluster.ending import cancel_jobs
+    from nepsbench.cluster.ledger import open_ledger
+    from nepsbench.home import data_home
 
     if bool(keys) == every:
         raise SpecError("say which jobs to cancel: their keys, or --all")
-    with open_cluster(load_cluster(name)) as cluster:
-        known = {handle.key: handle for handle in cluster.known_jobs()}
-        unknown = sorted(set(keys or ()) - set(known))
-        if unknown:
-            raise SpecError(
-                f"unknown job {unknown[0]!r}; see: nepsbench cluster status {name} --all"
-            )
-        chosen = [known[key] for key in keys or known]
-        states = cluster.poll(chosen).states
-        chosen = [h for h in chosen if h.key not in states or not states[h.key].phase.is_final]
-        cluster.cancel(chosen)
-    typer.echo(f"cancelled {len(chosen)} jobs")
+    with open_cluster(load_cluster(name)) as cluster, open_ledger(data_home(home)) as ledger:
+        cancelled = cancel_jobs(cluster, ledger, keys, for_now=for_now, say=typer.echo)
+    typer.echo(f"cancelled {len(cancelled)} jobs")
+
+
+@app.command()
+def sweep(name: Name, home: Path | None = _HOME) -> None:
+    """Settle strays: cancel jobs of this data home in the queue that nobody knows or wants.
+
+    Looks, too, at every job that is open, as the platform does by itself. Where the platform runs,
+    it has the cluster, and this command only says so.
+
+    Example: nepsbench cluster sweep local
+    """
+    from nepsbench.cluster import load_cluster, open_cluster
+    from nepsbench.cluster.ending import sweep as sweep_cluster
+    from nepsbench.cluster.ledger import open_ledger
+    from nepsbench.home import data_home
+
+    with open_cluster(load_cluster(name)) as cluster, open_ledger(data_home(home)) as ledger:
+        for line in sweep_cluster(cluster, ledger):
+            typer.echo(line)

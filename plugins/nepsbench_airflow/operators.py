@@ -1,25 +1,57 @@
-"""The operator that runs a stage's jobs on a cluster, and waits for them without a worker slot."""
+"""The operator that wants a stage's jobs done, and waits for them without a worker slot."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR, TriggerFailureReason
+from airflow.sdk.exceptions import AirflowFailException
 
+from nepsbench_airflow.links import JOBS_KEY, ClusterJobsLink
+from nepsbench_airflow.owners import owner_of
 from nepsbench_airflow.tasks import no_retry_for_mistakes
 
 if TYPE_CHECKING:
     from nepsbench.campaign.form import Campaign
-    from nepsbench.cluster import Cluster, Handle, Job
+    from nepsbench.cluster import Cluster, Job
+    from nepsbench.cluster.attempt import Work
+
+#: Seconds that a task whose time is over waits for its jobs to end; whoever drives ends the rest.
+_KILL_PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class _Wait:
+    """What the task waits for; survives a deferral as the method's arguments.
+
+    Attributes:
+        cluster: Where the jobs run.
+        keys: The jobs.
+        until: When the wait ends, in seconds since the epoch; None for never.
+    """
+
+    cluster: str
+    keys: list[str]
+    until: float | None
+
+    @property
+    def left(self) -> timedelta | None:
+        """How long it may go on."""
+        return None if self.until is None else timedelta(seconds=max(1, self.until - time.time()))
 
 
 class ClusterJobsOperator(BaseOperator):
-    """Submits the jobs of a stage, defers until all have ended, and fails if one did not succeed.
+    """Wants the jobs of a stage done, defers until all are settled, fails if one did not succeed.
 
-    A job that runs or has succeeded is adopted, never submitted twice: clearing or retrying the
-    task goes on with what is there. Killing the task cancels the jobs.
+    It writes into the ledger what it wants; the triggerer's driver submits, watches, and recovers
+    by cause. A job that runs or has succeeded is adopted, never submitted twice: clearing or
+    retrying the task goes on with what is there. Killing the task cancels the jobs.
 
     Args:
         stage: ``initialize``, or ``wave``: the newest plan of the wave.
@@ -27,6 +59,7 @@ class ClusterJobsOperator(BaseOperator):
     """
 
     template_fields = ("wave",)
+    operator_extra_links = (ClusterJobsLink(),)
 
     def __init__(
         self, *, stage: Literal["initialize", "wave"], wave: str | int = "", **arguments: Any
@@ -34,89 +67,126 @@ class ClusterJobsOperator(BaseOperator):
         super().__init__(**arguments)
         self.stage = stage
         self.wave = wave
-        self._submitted: tuple[str, list[Handle]] | None = None
+        self._wanted: tuple[list[str], str] | None = None
 
     def execute(self, context: Mapping[str, Any]) -> None:
-        """Submit or adopt the jobs, and defer."""
+        """Send the jobs' input, want them done, and defer."""
         with no_retry_for_mistakes():
-            self._submit_and_defer(context)
+            self._want_and_defer(context)
 
-    def _submit_and_defer(self, context: Mapping[str, Any], *, trained: int = -1) -> None:
-        from nepsbench.campaign.owners import claim
+    def _want_and_defer(self, context: Mapping[str, Any]) -> None:
+        from nepsbench.cluster.ledger import open_ledger
         from nepsbench.home import data_home
         from nepsbench_airflow.choice import chosen_campaign
         from nepsbench_airflow.connection import open_airflow_cluster
-        from nepsbench_airflow.triggers import ClusterJobsTrigger
 
         campaign = chosen_campaign(context)
-        owner = _owner(context)
         with open_airflow_cluster(campaign.cluster) as cluster:
             jobs = self._jobs(campaign, cluster)
-            claim(data_home(), campaign.name, [job.key for job in jobs], owner)
-            handles: list[Handle] = []
-            self._submitted = (campaign.cluster, handles)
-            for job in jobs:
-                handles.append(cluster.submit(job))
-                self.log.info("job %s is %s on %s", job.key, handles[-1].job_id, cluster.file.name)
-        if not handles:
+            patience = cluster.file.limits.max_wait
+        if not jobs:
             self.log.info("nothing is left to run")
             return
-        submitted = [asdict(handle) for handle in handles]
+        owner = str(owner_of(context))
+        keys = [job.key for job in jobs]
+        self._wanted = (keys, owner)
+        with open_ledger(data_home()) as ledger:
+            ledger.want(campaign.cluster, jobs, owner)
+        self.log.info("%d jobs are wanted on %s: %s", len(keys), campaign.cluster, _some(keys))
+        context["ti"].xcom_push(JOBS_KEY, {"cluster": campaign.cluster, "keys": keys})
+        until = None if patience is None else time.time() + patience
+        self._defer(_Wait(campaign.cluster, keys, until), owner)
+
+    def _defer(self, wait: _Wait, owner: str) -> None:
+        from nepsbench_airflow.triggers import ClusterJobsTrigger
+
         self.defer(
-            trigger=ClusterJobsTrigger(
-                cluster=campaign.cluster,
-                campaign=campaign.name,
-                owner=owner,
-                handles=submitted,
-            ),
+            trigger=ClusterJobsTrigger(cluster=wait.cluster, keys=wait.keys, owner=owner),
             method_name="finish",
-            kwargs={"handles": submitted, "trained": trained},
+            kwargs={"cluster": wait.cluster, "keys": wait.keys, "until": wait.until},
+            timeout=wait.left,
         )
 
     def finish(
         self,
         context: Mapping[str, Any],
-        event: dict[str, dict[str, Any]],
-        handles: list[dict[str, str]],
-        trained: int,
+        event: dict[str, str],
+        cluster: str,
+        keys: list[str],
+        until: float | None,
     ) -> None:
-        """Judge how the jobs ended; those that stopped in time with trials left run again.
+        """Judge what the ledger says of the jobs.
 
         Raises:
-            ClusterError: If one did not succeed, or stopped without having trained an epoch.
+            AirflowFailException: If one did not succeed: each cause had its retries already.
         """
-        from nepsbench.campaign.progress import count_records
-        from nepsbench.cluster import Handle, JobState, Phase
-        from nepsbench.cluster.waiting import describe, require_success, trials_remain
+        from nepsbench.cluster.attempt import Outcome, describe
+        from nepsbench.cluster.ledger import open_ledger
+        from nepsbench.cluster.waiting import require_success
         from nepsbench.errors import ClusterError
-        from nepsbench_airflow.choice import chosen_campaign
-        from nepsbench_airflow.connection import open_airflow_cluster
+        from nepsbench.home import data_home
 
+        owner = str(owner_of(context))
         # SQLite gives a deleted trigger's number to the next, whose task it may then wake.
-        submitted = [Handle(**handle) for handle in handles]
-        if set(event) != {handle.key for handle in submitted}:
-            raise ClusterError("another task's trigger woke this task; it will look again")
-        states = {
-            key: JobState(**{**state, "phase": Phase(state["phase"])})
-            for key, state in event.items()
-        }
-        for key, state in states.items():
-            self.log.info("job %s: %s", key, describe(state))
-        with open_airflow_cluster(chosen_campaign(context).cluster) as cluster:
-            _, now = count_records(cluster, [handle.directory for handle in submitted])
-            if not (trials_remain(states) and now > trained):
-                require_success(cluster, submitted, states)
-                return
-        self.log.info("%d epochs are trained, trials are left: going on", now)
-        self._submit_and_defer(context, trained=now)
+        if event.get("owner") == owner and event.get("problem"):
+            raise AirflowFailException(event["problem"])
+        with open_ledger(data_home()) as ledger:
+            works = ledger.works(keys)
+            for key, attempt in ledger.latest(keys).items():
+                self.log.info("job %s, attempt %d: %s", key, attempt.generation, describe(attempt))
+            if any(work.outcome is Outcome.OPEN for work in works.values()):
+                self.log.info("woken too early, by another task's trigger: waiting on")
+                self._defer(_Wait(cluster, keys, until), owner)
+            if lost := _taken_away(works, keys, owner):
+                self.log.info("others gave up %s: wanting them again", _some(lost))
+                return self.execute(context)
+            try:
+                require_success(ledger, keys)
+            except ClusterError as error:
+                raise AirflowFailException(str(error)) from None
+
+    def resume_execution(
+        self, next_method: str, next_kwargs: dict[str, Any] | None, context: Any
+    ) -> Any:
+        """Go on after a deferral; where it lasted too long, cancel the jobs and say so.
+
+        Raises:
+            AirflowFailException: If the wait lasted longer than the cluster's ``max_wait``.
+        """
+        reason = (next_kwargs or {}).get("error")
+        if next_method != TRIGGER_FAIL_REPR or reason != TriggerFailureReason.TRIGGER_TIMEOUT:
+            return super().resume_execution(next_method, next_kwargs, context)
+        given_up = self._give_up(str(owner_of(context)))
+        raise AirflowFailException(
+            f"the jobs did not end within the cluster's limits.max_wait; {len(given_up)} were "
+            f"cancelled ({_some(given_up)}); raise max_wait and clear this task to go on with them"
+        )
 
     def on_kill(self) -> None:
-        """Cancel what was submitted by this very process, before it deferred."""
-        from nepsbench_airflow.connection import open_airflow_cluster
+        """Give up what this very process wanted, before it deferred; whoever drives cancels it."""
+        from nepsbench.cluster.ledger import open_ledger
+        from nepsbench.home import data_home
 
-        if self._submitted and self._submitted[1]:
-            with open_airflow_cluster(self._submitted[0]) as cluster:
-                cluster.cancel(self._submitted[1])
+        if self._wanted is not None:
+            with open_ledger(data_home()) as ledger:
+                ledger.unwant(*self._wanted)
+
+    def _give_up(self, owner: str) -> list[str]:
+        """Give up all that this try wants, and wait for a while until it has ended."""
+        from nepsbench.cluster.ledger import open_ledger
+        from nepsbench.errors import AccessError
+        from nepsbench.home import data_home
+        from nepsbench_airflow.shared_driver import settle_within
+
+        with open_ledger(data_home()) as ledger:
+            mine = [w for w in ledger.works(open_only=True).values() if w.owner == owner]
+            given_up = ledger.unwant([work.key for work in mine], owner)
+        for cluster in sorted({work.cluster for work in mine}):
+            try:
+                asyncio.run(settle_within(_KILL_PATIENCE, data_home(), cluster, given_up))
+            except AccessError as error:
+                self.log.warning("%s", error)
+        return given_up
 
     def _jobs(self, campaign: Campaign, cluster: Cluster) -> list[Job]:
         from nepsbench.campaign.initialize import initialize_job
@@ -129,7 +199,17 @@ class ClusterJobsOperator(BaseOperator):
         return wave_jobs(campaign, wave, cluster)
 
 
-def _owner(context: Mapping[str, Any]) -> str:
-    """Return a name for this task of this run; all its tries have the same."""
-    ti = context["ti"]
-    return f"{ti.dag_id}/{ti.run_id}/{ti.task_id}"
+def _taken_away(works: Mapping[str, Work], keys: Sequence[str], owner: str) -> list[str]:
+    """Return the jobs that somebody else wanted after us and then gave up, or that are unknown."""
+    from nepsbench.cluster.attempt import Outcome
+
+    def is_taken(key: str) -> bool:
+        work = works.get(key)
+        return work is None or (work.outcome is Outcome.CANCELLED and work.owner != owner)
+
+    return [key for key in keys if is_taken(key)]
+
+
+def _some(keys: Sequence[str]) -> str:
+    more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
+    return ", ".join(keys[:3]) + more

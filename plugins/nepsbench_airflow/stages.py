@@ -197,6 +197,15 @@ def hand_on(
     return tell(epochs)
 
 
+@task
+def sweep() -> None:
+    """Settle jobs that no task waits for any more, and strays in the queues."""
+    from nepsbench.home import data_home
+    from nepsbench_airflow.sweeping import sweep_all
+
+    sweep_all(data_home())
+
+
 def _campaign() -> tuple[Any, Any]:
     """Return the run's campaign and its context."""
     from nepsbench_airflow.choice import chosen_campaign

@@ -14,10 +14,18 @@ from airflow.sdk.exceptions import AirflowFailException
 @contextlib.contextmanager
 def no_retry_for_mistakes() -> Iterator[None]:
     """Turn errors that only a person can mend into failures that Airflow does not retry."""
-    from nepsbench.errors import ClusterError, NepsbenchError, StorageError, TrackingError
+    from nepsbench.errors import (
+        AccessError,
+        ClusterError,
+        NepsbenchError,
+        StorageError,
+        TrackingError,
+    )
 
     try:
         yield
+    except AccessError as error:
+        raise AirflowFailException(str(error)) from None
     except (ClusterError, StorageError, TrackingError):
         raise  # a cluster or a server may answer later, a disk may have been cleared
     except NepsbenchError as error:

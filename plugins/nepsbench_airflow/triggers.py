@@ -1,112 +1,122 @@
-"""The trigger that waits for a stage's jobs: one poll for all of them, whatever their number."""
+"""The trigger that waits for a stage's jobs; all triggers of a cluster share one driver."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-if TYPE_CHECKING:
-    from nepsbench.cluster import Cluster, Handle, Snapshot
+from nepsbench_airflow.owners import ENDED, parse_owner, task_state
+from nepsbench_airflow.shared_driver import settle_within, wait_for
 
-#: States of a task that nobody will go on with.
-_ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+if TYPE_CHECKING:
+    from nepsbench_airflow.driver_seat import News
+
+#: Seconds that a kill waits for the jobs to end; Airflow allows 30. Whoever drives ends the rest.
+KILL_PATIENCE = 20.0
+#: Changes that are told one by one after a tick; the rest is counted.
+_TOLD = 20
 
 
 class ClusterJobsTrigger(BaseTrigger):
-    """Fires once, when every job has ended, with the state of each."""
+    """Fires once, when every job is settled. How, stands in the ledger.
 
-    def __init__(
-        self, *, cluster: str, campaign: str, owner: str, handles: list[dict[str, str]]
-    ) -> None:
+    Args:
+        cluster: Where the jobs run.
+        keys: The jobs.
+        owner: Who wants them: the try of the task that deferred.
+    """
+
+    def __init__(self, *, cluster: str, keys: list[str], owner: str) -> None:
         super().__init__()
         self.cluster = cluster
-        self.campaign = campaign
+        self.keys = keys
         self.owner = owner
-        self.handles = handles
+        self._told: dict[str, str] = {}
+        self._problem = ""
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class path and what makes this trigger again in another process."""
         return f"{type(self).__module__}.{type(self).__qualname__}", {
             "cluster": self.cluster,
-            "campaign": self.campaign,
+            "keys": self.keys,
             "owner": self.owner,
-            "handles": self.handles,
         }
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Poll until all jobs have ended."""
-        from nepsbench.cluster import LostCounter
+        """Wait until all jobs are settled, or nobody can ever tell."""
+        from nepsbench.errors import AccessError, SpecError
+        from nepsbench.home import data_home
 
-        counter = LostCounter()
-        cluster = await asyncio.to_thread(self._open)
-        told: dict[str, str] = {}
+        problem = ""
         try:
-            while True:
-                snapshot = counter.settle(await asyncio.to_thread(cluster.poll, self._handles()))
-                self._tell(snapshot, told)
-                if snapshot.all_final:
-                    break
-                await asyncio.sleep(cluster.file.poll_interval)
-        finally:
-            await asyncio.to_thread(cluster.close)
-        yield TriggerEvent({key: asdict(state) for key, state in snapshot.states.items()})
+            async with wait_for(data_home(), self.cluster, self.keys) as waiter:
+                async for news in waiter.news():
+                    self._tell(news)
+        except (AccessError, SpecError) as error:
+            problem = str(error)
+        yield TriggerEvent({"owner": self.owner, "problem": problem})
 
     async def on_kill(self) -> None:
-        """Cancel the jobs, if a person ended this task and no other run waits for them.
+        """Cancel the jobs, if a person ended this task and no later try or other run owns them.
 
         Airflow calls this in two more cases, in which they run on: when the task is cleared, for
         the next try adopts them; and when this triggerer was thought dead and another took over.
         """
-        await asyncio.to_thread(self._cancel_unwanted)
-
-    def _cancel_unwanted(self) -> None:
-        from nepsbench.campaign.owners import owned
         from nepsbench.home import data_home
 
-        state = self._task_state()
-        if state not in _ENDED:
-            self.log.info("the task is %s: its jobs run on", state or "to run again")
+        if not (given_up := await asyncio.to_thread(self._give_up)):
             return
-        keys = [handle["key"] for handle in self.handles]
-        mine = set(owned(data_home(), self.campaign, keys, self.owner))
-        if mine:
-            with self._open() as cluster:
-                cluster.cancel([handle for handle in self._handles() if handle.key in mine])
-        self.log.info("cancelled %d jobs; another run owns %d", len(mine), len(keys) - len(mine))
-
-    def _task_state(self) -> str | None:
-        """Return the task's state in Airflow's database; a task that is gone counts as removed."""
-        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
-
-        ti = self.task_instance
-        states = RuntimeTaskInstance.get_task_states(
-            dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id]
+        ended = await settle_within(
+            KILL_PATIENCE, data_home(), self.cluster, given_up, tell=self._tell
         )
-        state: str | None = states.get(ti.run_id, {}).get(ti.task_id, "removed")
-        return state
+        if ended:
+            self.log.info("cancelled %d jobs", len(given_up))
+        else:
+            self.log.info("they have not ended yet; whoever drives the cluster goes on with it")
 
-    def _open(self) -> Cluster:
-        from nepsbench_airflow.connection import open_airflow_cluster
+    def _give_up(self) -> list[str]:
+        """Give up the jobs that are this try's and not wanted any more, and return their keys."""
+        from nepsbench.cluster.ledger import open_ledger
+        from nepsbench.home import data_home
 
-        return open_airflow_cluster(self.cluster)
+        task = parse_owner(self.owner)
+        state = task_state(task) if task else "removed"
+        if state not in ENDED:
+            self.log.info("the task is %s: its jobs run on", state or "to run again")
+            return []
+        with open_ledger(data_home()) as ledger:
+            given_up = ledger.unwant(self.keys, self.owner)
+        kept = len(self.keys) - len(given_up)
+        self.log.info("the task is %s: cancelling %d jobs", state, len(given_up))
+        if kept:
+            self.log.info("%d jobs have ended, or another run owns them", kept)
+        return given_up
 
-    def _handles(self) -> list[Handle]:
-        from nepsbench.cluster import Handle
+    def _tell(self, news: News) -> None:
+        """Log what is new."""
+        from nepsbench.cluster.attempt import describe
 
-        return [Handle(**handle) for handle in self.handles]
+        changed = []
+        for key, attempt in news.attempts.items():
+            text = f"job {key}, attempt {attempt.generation}: {describe(attempt)}"
+            if self._told.get(key) != text:
+                self._told[key] = text
+                changed.append(text)
+        for text in changed[:_TOLD]:
+            self.log.info("%s", text)
+        if len(changed) > _TOLD:
+            self.log.info("%d more jobs changed", len(changed) - _TOLD)
+        for key, line in news.output:
+            self.log.info("%s | %s", key, line)
+        self._tell_health(news)
 
-    def _tell(self, snapshot: Snapshot, told: dict[str, str]) -> None:
-        """Log what is new since the last poll."""
-        from nepsbench.cluster.waiting import describe
-
-        if not snapshot.healthy:
-            self.log.warning("cluster %s did not answer: %s", self.cluster, snapshot.problem)
-        for key, state in snapshot.states.items():
-            text = describe(state)
-            if told.get(key) != text:
-                told[key] = text
-                self.log.info("job %s: %s", key, text)
+    def _tell_health(self, news: News) -> None:
+        problem = news.tick.problem if news.tick and not news.tick.healthy else ""
+        if problem and problem != self._problem:
+            self.log.warning("cluster %s did not answer: %s", self.cluster, problem)
+        if self._problem and not problem:
+            self.log.info("cluster %s answers again", self.cluster)
+        self._problem = problem
