@@ -49,6 +49,8 @@ _SUBMISSIONS = 8
 _FACTS_AGE = 3600.0
 #: Seconds by which a file server's clock and the login node's may differ.
 _MARKER_SKEW = 120
+#: SLURM's word for a job that was submitted held, or that its user held.
+_HELD = "JobHeldUser"
 #: Seconds that an sbatch may take which nobody waits for any more.
 _SUBMIT_TAIL = 40.0
 
@@ -210,13 +212,15 @@ class Driver:
         self, books: Books, fresh: Mapping[str, list[Attempt]], facts: Facts, *, stale: bool
     ) -> Orders:
         memory, attempts = self._memory, books.open.values()
-        sent = sorted({a.place.token for a in attempts if a.phase is Phase.SENT})
+        # Held, though ours: released too late or never, or held by a person; the look can tell.
+        unclear = [a for a in attempts if a.phase is Phase.SENT or a.reason == _HELD]
+        unsure = sorted({attempt.place.token for attempt in unclear})
         missing = [attempt for attempt in attempts if attempt.misses]
         broken = memory.pace.is_broken
         watched = [*dict.fromkeys(a.place.token for a in attempts), *fresh]
         return Orders(
             submit=tuple(submission(books, group) for group in fresh.values()),
-            look=tuple(Submission(token, ()) for token in sent),
+            look=tuple(Submission(token, ()) for token in unsure),
             cancel=() if broken else (*unwanted(books), *memory.strays.targets(self._clock())),
             watch=tuple(watched),
             since=0 if missing or memory.pace.failures else memory.since,

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -356,10 +357,21 @@ def _batches(keys: Sequence[str] | None) -> Iterator[list[str] | None]:
 
 def _work(row: Sequence[Any]) -> Work:
     key, cluster, job, owner, wanted, round_, outcome, why = row
-    body = json.loads(job)
+    return Work(key, cluster, _job(job), owner, bool(wanted), round_, Outcome(outcome), why)
+
+
+# The driver reads thousands of jobs at every tick, and they do not change.
+@lru_cache(maxsize=1 << 15)
+def _job(text: str) -> Job:
+    body = json.loads(text)
     body["resources"] = Resources(**body["resources"])
     body["command"], body["manifests"] = tuple(body["command"]), tuple(body["manifests"])
-    return Work(key, cluster, Job(**body), owner, bool(wanted), round_, Outcome(outcome), why)
+    return Job(**body)
+
+
+@lru_cache(maxsize=1 << 10)
+def _resources(text: str) -> Resources:
+    return Resources(**json.loads(text))
 
 
 def _attempt_row(attempt: Attempt) -> list[Any]:
@@ -373,7 +385,7 @@ def _attempt_row(attempt: Attempt) -> list[Any]:
 def _attempt(row: Sequence[Any]) -> Attempt:
     values = dict(zip(_ATTEMPT, row, strict=True))
     values["place"] = Place(values.pop("token"), values.pop("index"))
-    values["resources"] = Resources(**json.loads(values["resources"]))
+    values["resources"] = _resources(values["resources"])
     values["phase"] = Phase(values["phase"])
     values["cause"] = Cause(values["cause"]) if values["cause"] else None
     return Attempt(**values)
