@@ -167,7 +167,8 @@ class CuttingProxy:
         for end in self._live - self._silent:
             if self._how == "rst":
                 connection: socket.socket = end.get_extra_info("socket")
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                with contextlib.suppress(OSError):  # it is closed already
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
                 end.transport.abort()
             else:
                 end.close()
