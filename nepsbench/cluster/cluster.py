@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import TracebackType
 
 from nepsbench.cluster import files, frame
+from nepsbench.cluster.conversation import Answer, Orders
 from nepsbench.cluster.definition import ClusterFile
-from nepsbench.cluster.interface import Completed, Handle, Job, Queue, Snapshot, Transport
+from nepsbench.cluster.interface import Completed, Queue, Transport
 from nepsbench.cluster.local import LocalTransport
-from nepsbench.cluster.queues import CANCEL_GRACE, open_queue, setup_text
-from nepsbench.cluster.shell import quote
+from nepsbench.cluster.queues import open_queue, setup_text
 from nepsbench.errors import ClusterError
 from nepsbench.provenance import code_version
+
+#: Seconds that a visit may take; its queue's own patience ends sooner.
+VISIT_TIMEOUT = 120.0
+_CUT = "its answer was cut short; try again"
 
 
 class Cluster:
@@ -21,7 +25,7 @@ class Cluster:
 
     Attributes:
         file: What its cluster file says.
-        queue: The pure half, for callers that bring their own transport (an async trigger).
+        queue: What to say there, and how to read the answer.
     """
 
     def __init__(self, file: ClusterFile, transport: Transport, queue: Queue) -> None:
@@ -42,54 +46,22 @@ class Cluster:
         text = setup_text(self.file) + script
         whole = frame.unwrap(self._transport.run(frame.wrap(text), timeout=timeout), text)
         if whole is None:
-            raise ClusterError(f"cluster {self.file.name}: its answer was cut short; try again")
+            raise ClusterError(f"cluster {self.file.name}: {_CUT}")
         return whole
 
-    def submit(self, job: Job) -> Handle:
-        """Submit ``job`` once.
-
-        A job of this key that waits, runs or has ended well is adopted; one that ended otherwise
-        is submitted again.
+    def visit(self, orders: Orders) -> Answer:
+        """Carry out ``orders`` and tell how the queue stands, by one command over there.
 
         Raises:
-            ClusterError: If it was refused (the queue's own words), or the answer did not come.
+            ClusterError: If the cluster cannot be reached, or its answer was cut short. What was
+                ordered may then have been done or not: look before ordering it again.
+            AccessError: If the cluster will not let us in, however often we try.
         """
-        answer = self._transport.run(self.queue.submit_script(job), timeout=120)
-        return self.queue.parse_submit(answer, job)
-
-    def poll(self, handles: Sequence[Handle]) -> Snapshot:
-        """Return the state of all ``handles``, by one script; never raises for a bad answer."""
-        try:
-            answer = self._transport.run(self.queue.poll_script(handles))
-        except ClusterError as error:
-            return Snapshot(False, problem=str(error))
-        return self.queue.parse_poll(answer, handles)
-
-    def cancel(self, handles: Sequence[Handle]) -> None:
-        """Stop jobs; workers have a time of grace to write their checkpoints.
-
-        Raises:
-            ClusterError: If the queue refused.
-        """
-        if not handles:
-            return
-        script = self.queue.cancel_script(handles)
-        answer = self._transport.run(script, timeout=CANCEL_GRACE + 60)
-        if answer.exit_code != 0:
-            raise ClusterError(
-                f"cluster {self.file.name}: cancel failed: {' '.join(answer.stderr.split())}"
-            )
-
-    def known_jobs(self) -> list[Handle]:
-        """Return a handle for every job of every campaign that was ever submitted there."""
-        pattern = f"{quote(self.path('campaigns'))}/*/jobs/*/id"
-        script = f'for f in {pattern}; do [ -e "$f" ] && echo "$(cat "$f")" "${{f%/id}}"; done; :'
-        pairs = (line.split(" ", 1) for line in self.run(script).stdout.splitlines())
-        return [Handle(PurePosixPath(folder).name, folder, job_id) for job_id, folder in pairs]
-
-    def last_words(self, handle: Handle) -> str:
-        """Return the last line that a job wrote to its error output, or nothing."""
-        return self.run(f"tail -n 1 -- {quote(handle.directory)}/stderr 2>/dev/null").stdout.strip()
+        said = self._transport.run(self.queue.visit_script(orders), timeout=VISIT_TIMEOUT)
+        answer = self.queue.read_visit(said, orders)
+        if answer is None:
+            raise ClusterError(f"cluster {self.file.name}: {_CUT}")
+        return answer
 
     def put(self, source: Path, target: str) -> None:
         """Copy a file to an absolute name there: temporary name, sha256, rename."""
