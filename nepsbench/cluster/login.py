@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import paramiko
-from paramiko.auth_strategy import AuthResult, AuthStrategy
+from paramiko.auth_strategy import AuthResult, AuthSource, AuthStrategy
 
 from nepsbench.cluster.hops import Hop
 from nepsbench.errors import AccessError, HostKeyError, LoginError, UnreachableError
@@ -33,8 +33,7 @@ class Line:
 
     def close(self) -> None:
         """Close all of them, the innermost first."""
-        for client in (self.client, *reversed(self.before)):
-            client.close()
+        close_all((*self.before, self.client))
 
 
 def log_in(hops: Sequence[Hop], known_hosts: Path) -> Line:
@@ -52,10 +51,17 @@ def log_in(hops: Sequence[Hop], known_hosts: Path) -> Line:
             through = channel_to(clients[-1], hop.host, hop.port) if clients else None
             clients.append(_log_in_to(hop, known_hosts, through))
     except BaseException:
-        for client in reversed(clients):
-            client.close()
+        close_all(clients)
         raise
     return Line(clients[-1], tuple(clients[:-1]))
+
+
+def close_all(clients: Sequence[paramiko.SSHClient]) -> None:
+    """Close connections, each of which goes through the one before it."""
+    for client in reversed(clients):
+        # To say good-bye over a line that broke is no error.
+        with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
+            client.close()
 
 
 def channel_to(client: paramiko.SSHClient, host: str, port: int) -> paramiko.Channel:
@@ -122,13 +128,13 @@ def _log_in_to(hop: Hop, known_hosts: Path, through: paramiko.Channel | None) ->
             auth_strategy=_KeyLogin(hop),
         )
     except paramiko.BadHostKeyException as error:
-        client.close()
+        close_all([client])
         raise changed_host_key(error, place) from None
     except (paramiko.SSHException, OSError, EOFError) as error:
-        client.close()
+        close_all([client])
         raise UnreachableError(f"{hop.host}:{hop.port}: cannot connect: {words(error)}") from None
     except BaseException:
-        client.close()
+        close_all([client])
         raise
     return client
 
@@ -173,6 +179,10 @@ class _KeyLogin(AuthStrategy):
         super().__init__(paramiko.SSHConfig())
         self._hop = hop
         self._remarks: list[str] = []
+
+    def get_sources(self) -> Iterator[AuthSource]:
+        """Return nothing: :meth:`authenticate` looks for the keys itself."""
+        return iter(())
 
     def authenticate(self, transport: paramiko.Transport) -> AuthResult:
         """Try one key after the other.

@@ -47,7 +47,7 @@ def _connect(file: ClusterFile) -> Line:
     """
     from airflow.providers.ssh.hooks.ssh import SSHHook
 
-    from nepsbench.cluster.login import Line, channel_to
+    from nepsbench.cluster.login import Line, channel_to, close_all
 
     hook = _hook(file)
     before = _jumps(file)
@@ -56,8 +56,7 @@ def _connect(file: ClusterFile) -> Line:
             hook.host_proxy = channel_to(before[-1], hook.remote_host, int(hook.port))
         return Line(SSHHook.get_conn(hook), before)
     except Exception as error:
-        for jump in reversed(before):
-            jump.close()
+        close_all(before)
         raise _translated(error, f"Airflow connection {file.connection}") from None
 
 
