@@ -115,6 +115,18 @@ class Ledger:
                 self._write_work(replace(work, wanted=False))
         return [work.key for work in given_up]
 
+    def forget(self, keys: Sequence[str]) -> list[str]:
+        """Strike settled works and all attempts at them, so that they can be done again.
+
+        Returns:
+            The keys that were struck; what is open is not.
+        """
+        with self._transaction():
+            settled = [w.key for w in self.works(keys).values() if w.outcome is not Outcome.OPEN]
+            for table in ("attempts", "works"):
+                self._db.executemany(f"DELETE FROM {table} WHERE key = ?", [[k] for k in settled])
+        return settled
+
     def works(
         self,
         keys: Sequence[str] | None = None,

@@ -88,6 +88,14 @@ def test_an_outcome_of_an_earlier_round_is_dropped(ledger) -> None:
     assert ledger.works()["a"].outcome is Outcome.OPEN
 
 
+def test_what_is_settled_can_be_forgotten_and_what_is_open_cannot(ledger) -> None:
+    ledger.want("c", [job("a"), job("b")], "me")
+    done = replace(ledger.works()["a"], outcome=Outcome.SUCCEEDED)
+    ledger.save("c", "driver", attempts=[attempt("a", ended=1.0)], works=[done])
+    assert ledger.forget(["a", "b", "none"]) == ["a"]
+    assert (list(ledger.works()), ledger.attempts()) == (["b"], [])
+
+
 def test_one_process_holds_the_lease_until_it_ends_or_the_time_is_over(ledger) -> None:
     assert ledger.lease("c", "driver", 60, now=1e10)
     assert not ledger.lease("c", "other", 60, now=1e10 + 59)

@@ -4,35 +4,18 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-from nepsbench.cluster import (
-    Cluster,
-    ClusterFile,
-    Handle,
-    Job,
-    JobState,
-    Phase,
-    Resources,
-    load_cluster,
-    open_cluster,
-)
+from nepsbench.cluster import Cluster, ClusterFile, Job, Resources, load_cluster, open_cluster
 
 SCRIPTS = Path(__file__).parents[2] / "include" / "slurm"
 COMMANDS = ("slurmctld", "slurmd", "sbatch", "munged", "sshd")
 #: Finished jobs are forgotten soon, so that the tests see outcomes without the queue's help.
 MIN_JOB_AGE = "5"
-#: What the slow jobs do when they are told that their time is nearly over.
-SLOW = {
-    "deaf": "trap 'date +%s > warned' USR1; while :; do sleep 0.5; done",
-    "obedient": "trap 'echo saved > saved; exit 0' USR1; while :; do sleep 0.5; done",
-    "short": "exit 0",
-}
 
 
 def lacking() -> str:
@@ -86,46 +69,19 @@ def slurm(slurm_file: ClusterFile) -> Iterator[Cluster]:
         yield cluster
 
 
-def wait_for(
-    cluster: Cluster, handle: Handle, *phases: Phase, seconds: float = 30, native: str = ""
-) -> JobState:
-    """Poll until the job is in one of ``phases`` (and the queue calls it ``native``)."""
-    deadline = time.monotonic() + seconds
-    while True:
-        snapshot = cluster.poll([handle])
-        assert snapshot.healthy, snapshot.problem
-        state = snapshot.states[handle.key]
-        if state.phase in phases and native in ("", state.native):
-            return state
-        assert time.monotonic() < deadline, f"still {state} after {seconds} s"
-        time.sleep(0.3)
+@pytest.fixture
+def make_job(slurm: Cluster) -> Callable[..., Job]:
+    """Make a job of small tasks: ``make_job(script, tasks=1, folder="")``."""
+
+    def make(script: str, *, tasks: int = 1, folder: str = "") -> Job:
+        key = f"t-{uuid4().hex[:8]}"
+        directory = slurm.path("campaigns", "tests", "jobs", folder + key)
+        resources = Resources(tasks=tasks, memory_mb=200, time_limit=60)
+        return Job(key, directory, ("bash", "-c", script), resources)
+
+    return make
 
 
-def make_job(cluster: Cluster, script: str, *, tasks: int = 1, folder: str = "") -> Job:
-    """Return a job of small tasks whose directory's name begins with ``folder``."""
-    key = f"t-{uuid4().hex[:8]}"
-    directory = cluster.path("campaigns", "tests", "jobs", folder + key)
-    resources = Resources(tasks=tasks, memory_mb=200, time_limit=60)
-    return Job(key, directory, ("bash", "-c", script), resources)
-
-
-@pytest.fixture(scope="session")
-def slow_jobs(slurm: Cluster) -> dict[str, tuple[Job, Handle]]:
-    """Jobs that take a minute, begun early, looked at last: (job, handle) by name."""
-    jobs = {name: make_job(slurm, script) for name, script in SLOW.items()}
-    return {name: (job, slurm.submit(job)) for name, job in jobs.items()}
-
-
-@pytest.fixture(scope="session", name="make_job")
-def _make_job():
-    return make_job
-
-
-@pytest.fixture(scope="session", name="wait_for")
-def _wait_for():
-    return wait_for
-
-
-@pytest.fixture(scope="session", name="call_script")
-def _call_script():
+@pytest.fixture(name="call_script")
+def _call_script() -> Callable[..., str]:
     return call_script

@@ -8,96 +8,66 @@ from pathlib import Path
 
 import pytest
 
-from nepsbench.cluster import Cluster, Handle, Phase, open_cluster
+from nepsbench.cluster import (
+    Cause,
+    Cluster,
+    Job,
+    Outcome,
+    Work,
+    drive,
+    open_cluster,
+    open_ledger,
+)
 from nepsbench.cluster.check import Verdict, check
 from nepsbench.cluster.install import install, installed_version, require_same_version
 from nepsbench.errors import ClusterError, VersionMismatchError
 from nepsbench.provenance import code_version
 
-# The slow jobs run beside these tests; test_slurm_time_limit.py looks at them.
-pytestmark = [
-    pytest.mark.slurm,
-    pytest.mark.usefixtures("slow_jobs"),
-    pytest.mark.xdist_group("slurm"),
-]
+pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
 
 
-def test_a_job_runs_its_tasks_in_a_folder_with_an_odd_name(
-    make_job, slurm: Cluster, wait_for
-) -> None:
+def settle(slurm: Cluster, home: Path, *jobs: Job) -> dict[str, Work]:
+    """Drive until the jobs are settled."""
+    keys = [job.key for job in jobs]
+    with open_ledger(home) as ledger:
+        ledger.want(slurm.file.name, jobs, "test")
+        drive(slurm, ledger, keys)
+        return ledger.works(keys)
+
+
+def test_a_job_runs_its_tasks_in_a_folder_with_an_odd_name(make_job, slurm, tmp_path) -> None:
     say = 'echo "$NEPSBENCH_WORKER $NEPSBENCH_JOB_ID $OMP_NUM_THREADS" > w$NEPSBENCH_WORKER'
-    job = make_job(slurm, say, tasks=2, folder="a 'b' $(c) %j; & ")
-    handle = slurm.submit(job)
-    assert wait_for(slurm, handle, Phase.SUCCEEDED).exit_code == 0
+    job = make_job(say, tasks=2, folder="a 'b' $(c) %j; & ")
+    assert settle(slurm, tmp_path, job)[job.key].outcome is Outcome.SUCCEEDED
+    with open_ledger(tmp_path) as ledger:
+        job_id = ledger.latest([job.key])[job.key].job_id
     for worker in range(2):
         written = Path(job.directory, f"w{worker}").read_text().split()
-        assert written == [str(worker), handle.job_id, "1"]
+        assert written == [str(worker), job_id, "1"]
 
 
-def test_two_submissions_at_once_are_one_job(make_job, slurm, slurm_file, wait_for) -> None:
-    job = make_job(slurm, "echo x >> runs; sleep 1")
-
-    def submit(_: int) -> Handle:
-        with open_cluster(slurm_file) as own:
-            return own.submit(job)
-
-    with ThreadPoolExecutor(4) as pool:
-        handles = set(pool.map(submit, range(4)))
-    assert len(handles) == 1
-    wait_for(slurm, *handles, Phase.SUCCEEDED)
-    assert {slurm.submit(job)} == handles
-    assert Path(job.directory, "runs").read_text() == "x\n"
-
-
-def test_a_job_whose_id_was_never_recorded_is_adopted_by_its_name(
-    make_job, slurm, wait_for
-) -> None:
-    job = make_job(slurm, "echo x >> runs; sleep 2")
-    first = slurm.submit(job)
-    Path(job.directory, "id").unlink()
-    assert slurm.submit(job) == first
-    wait_for(slurm, first, Phase.SUCCEEDED)
-    assert Path(job.directory, "runs").read_text() == "x\n"
-
-
-def test_a_failed_job_tells_its_exit_code_and_runs_again_when_submitted(
-    make_job, slurm, wait_for
-) -> None:
-    job = make_job(slurm, "echo x >> runs; [ $(wc -l < runs) = 2 ] || exit 7")
-    first = slurm.submit(job)
-    assert wait_for(slurm, first, Phase.FAILED, native="FAILED").exit_code == 7
-    second = slurm.submit(job)
+def test_a_failed_job_tells_its_exit_code_and_runs_again(make_job, slurm, tmp_path) -> None:
+    job = make_job("echo x >> runs; [ $(wc -l < runs) = 2 ] || { echo why >&2; exit 7; }")
+    assert settle(slurm, tmp_path, job)[job.key].outcome is Outcome.SUCCEEDED
+    with open_ledger(tmp_path) as ledger:
+        first, second = ledger.attempts([job.key])
+    assert (first.exit_code, first.cause, first.said) == (7, Cause.APPLICATION, "why")
     assert second.job_id != first.job_id
-    wait_for(slurm, second, Phase.SUCCEEDED)
 
 
-def test_a_refused_submission_shows_slurms_words(make_job, slurm_file) -> None:
-    with open_cluster(slurm_file.model_copy(update={"partition": "nowhere"})) as cluster:
-        job = make_job(cluster, "true")
-        with pytest.raises(ClusterError, match="invalid partition specified: nowhere"):
-            cluster.submit(job)
+def test_another_home_under_the_same_account_is_left_alone(make_job, slurm, tmp_path) -> None:
+    """Two data homes share queue and root; neither sees the other's jobs as its own."""
+    jobs = [make_job("echo x >> runs; sleep 2") for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        homes = [tmp_path / "one", tmp_path / "two"]
+        files = [slurm.file, slurm.file]
 
+        def run(number: int) -> Outcome:
+            with open_cluster(files[number]) as own:
+                return settle(own, homes[number], jobs[number])[jobs[number].key].outcome
 
-def test_running_and_waiting_jobs_are_cancelled(make_job, slurm: Cluster, wait_for) -> None:
-    running = slurm.submit(make_job(slurm, "trap 'exit 0' TERM; sleep 60 & wait"))
-    big = make_job(slurm, "true", tasks=4)
-    waiting = slurm.submit(big)
-    wait_for(slurm, running, Phase.ACTIVE)
-    assert slurm.poll([waiting]).states[big.key].phase is Phase.QUEUED
-    slurm.cancel([running, waiting])
-    for handle in (running, waiting):
-        wait_for(slurm, handle, Phase.CANCELLED)
-    slurm.cancel([running, waiting])
-
-
-def test_all_handles_are_told_apart_in_one_poll(make_job, slurm: Cluster, wait_for) -> None:
-    good, bad = (slurm.submit(make_job(slurm, f"exit {code}")) for code in (0, 3))
-    wait_for(slurm, good, Phase.SUCCEEDED)
-    wait_for(slurm, bad, Phase.FAILED)
-    stranger = Handle("stranger", "/nowhere", "999999")
-    states = slurm.poll([good, bad, stranger]).states
-    phases = [states[handle.key].phase for handle in (good, bad, stranger)]
-    assert phases == [Phase.SUCCEEDED, Phase.FAILED, Phase.MISSING]
+        assert list(pool.map(run, range(2))) == [Outcome.SUCCEEDED] * 2
+    assert [Path(job.directory, "runs").read_text() for job in jobs] == ["x\n"] * 2
 
 
 def test_files_go_there_and_back_unchanged(slurm: Cluster, tmp_path: Path) -> None:

@@ -2,11 +2,12 @@
 
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
 
-from nepsbench.cluster import Job, Phase, Resources, load_cluster, open_cluster
+from nepsbench.cluster import Driver, Job, Resources, load_cluster, open_cluster, open_ledger
 
 pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
 
@@ -32,17 +33,19 @@ def test_up_twice_changes_nothing(slurm_state: Path, call_script) -> None:
 
 
 @pytest.mark.usefixtures("slurm_state")
-def test_down_ends_daemons_and_running_jobs_and_up_finds_its_ports_again(
-    call_script, wait_for
-) -> None:
+def test_down_ends_daemons_and_running_jobs_and_up_finds_its_ports_again(call_script) -> None:
     state = Path(tempfile.mkdtemp(prefix="nb-slurm-"))
     try:
         call_script("slurm-up.sh", state)
         file = load_cluster(state / "clusters" / "dev-slurm.yaml")
         deaf = ("bash", "-c", "trap '' TERM USR1; while :; do sleep 1; done")
-        with open_cluster(file) as cluster:
+        with open_cluster(file) as cluster, open_ledger(state / "home") as ledger:
             job = Job("deaf", cluster.path("campaigns/c/jobs/deaf"), deaf, Resources(memory_mb=100))
-            wait_for(cluster, cluster.submit(job), Phase.ACTIVE)
+            ledger.want(file.name, [job], "test")
+            driver, deadline = Driver(cluster, ledger), time.monotonic() + 30
+            while "active" not in driver.tick().counts:
+                assert time.monotonic() < deadline, ledger.attempts()
+                time.sleep(0.3)
         call_script("slurm-down.sh", state)
         assert processes_of(state) == []
         assert "down" in call_script("slurm-down.sh", state)

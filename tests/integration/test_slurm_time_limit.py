@@ -1,26 +1,30 @@
-"""What takes a minute: the jobs of ``slow_jobs``, which began with the first SLURM test."""
+"""What takes a minute, SLURM's smallest time limit: jobs that reach it, two at the same time."""
 
 from pathlib import Path
 
 import pytest
 
-from nepsbench.cluster import Cluster, Phase
+from nepsbench.cluster import Cause, Cluster, Outcome, Phase, drive, open_ledger
 
-pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
+pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm"), pytest.mark.timeout(240)]
+
+DEAF = "trap 'date +%s > warned' USR1; while :; do sleep 0.5; done"
+OBEDIENT = "trap 'echo saved > saved; exit 0' USR1; while :; do sleep 0.5; done"
 
 
-def test_workers_are_warned_before_the_time_limit_and_a_deaf_one_times_out(
-    slurm: Cluster, slow_jobs, wait_for
+def test_workers_are_warned_before_the_time_limit_and_a_deaf_one_is_ended(
+    slurm: Cluster, make_job, tmp_path: Path
 ) -> None:
-    job, handle = slow_jobs["deaf"]
-    wait_for(slurm, handle, Phase.TIMEOUT, seconds=110)
-    assert Path(job.directory, "warned").exists()
-    job, handle = slow_jobs["obedient"]
-    assert Path(job.directory, "saved").exists()
-    assert slurm.poll([handle]).states[handle.key].phase is Phase.SUCCEEDED
-
-
-def test_the_outcome_outlives_the_queues_memory(slurm: Cluster, slow_jobs, wait_for) -> None:
-    job, handle = slow_jobs["short"]
-    wait_for(slurm, handle, Phase.SUCCEEDED, native="absent", seconds=90)
-    assert slurm.submit(job) == handle
+    deaf, obedient = make_job(DEAF), make_job(OBEDIENT)
+    once = slurm.file.recovery.model_copy(update={"timeout": 0})
+    slurm.file = slurm.file.model_copy(update={"recovery": once})
+    keys = [deaf.key, obedient.key]
+    with open_ledger(tmp_path) as ledger:
+        ledger.want(slurm.file.name, [deaf, obedient], "test")
+        drive(slurm, ledger, keys)
+        works, attempts = ledger.works(keys), ledger.latest(keys)
+    assert works[deaf.key].outcome is Outcome.FAILED
+    assert (attempts[deaf.key].phase, attempts[deaf.key].cause) == (Phase.TIMEOUT, Cause.TIMEOUT)
+    assert Path(deaf.directory, "warned").exists()
+    assert works[obedient.key].outcome is Outcome.SUCCEEDED
+    assert Path(obedient.directory, "saved").exists()
