@@ -50,9 +50,27 @@ CREATE TABLE IF NOT EXISTS facts (cluster TEXT PRIMARY KEY, told REAL NOT NULL, 
 CREATE TABLE IF NOT EXISTS ticks (cluster TEXT NOT NULL, at REAL NOT NULL, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS ticks_newest ON ticks (cluster, at);
 """
-_ATTEMPT = tuple(
-    "key generation round token index resources phase job_id native reason node start exit_code "
-    "cause progress misses since sent ended said".split()
+_ATTEMPT = (
+    "key",
+    "generation",
+    "round",
+    "token",
+    "index",
+    "resources",
+    "phase",
+    "job_id",
+    "native",
+    "reason",
+    "node",
+    "start",
+    "exit_code",
+    "cause",
+    "progress",
+    "misses",
+    "since",
+    "sent",
+    "ended",
+    "said",
 )
 _COLUMNS = ", ".join(f'"{name}"' for name in _ATTEMPT)
 _WORK = ", ".join(field.name for field in fields(Work))
