@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from nepsbench.cluster.attempt import Outcome
+from nepsbench.cluster.attempt import Outcome, Work
 from nepsbench.cluster.cluster import Cluster
 from nepsbench.cluster.driver import Driver
 from nepsbench.cluster.ledger import Ledger
@@ -15,7 +15,7 @@ from nepsbench.errors import SpecError
 #: The owner of jobs that were cancelled for now: whoever waited for them sees that it was not he
 #: who gave them up, and asks for them again.
 FOR_NOW = "cancelled for now"
-#: Seconds for which a sweep goes on while strays remain; one that runs is left alone for a while.
+#: Seconds for which a sweep goes on; a stray that runs is left alone for a part of them.
 _SWEEP = 90.0
 
 Say = Callable[[str], None]
@@ -64,12 +64,12 @@ def cancel_jobs(
 
 
 def sweep(cluster: Cluster, ledger: Ledger, *, patience: float = _SWEEP) -> Iterator[str]:
-    """Cancel jobs of this data home that nobody knows or wants; yield a line for each tick.
+    """Cancel jobs of this data home that nobody knows or wants any more; yield a line a tick.
 
     Args:
         cluster: Where.
         ledger: What is known.
-        patience: Seconds for which to go on while strays remain.
+        patience: Seconds for which to go on while any of them remains.
 
     Raises:
         AccessError: If the cluster will not let us in.
@@ -90,8 +90,13 @@ def sweep(cluster: Cluster, ledger: Ledger, *, patience: float = _SWEEP) -> Iter
             if not tick.healthy:
                 yield f"cluster {tick.cluster} did not answer: {tick.problem}"
                 return
-            if not tick.strays or time.monotonic() > deadline:
+            given_up = [w for w in _open(ledger, cluster) if not w.wanted]
+            if not (tick.strays or given_up) or time.monotonic() > deadline:
                 return
             time.sleep(min(tick.next_in, 5.0))
     finally:
         driver.release()
+
+
+def _open(ledger: Ledger, cluster: Cluster) -> Iterable[Work]:
+    return ledger.works(cluster=cluster.file.name, open_only=True).values()

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 import yaml
@@ -28,6 +29,8 @@ from nepsbench.campaign.form import Campaign, parse_campaign
 from nepsbench.campaign.initialize import accept_environment, initialize_job
 from nepsbench.campaign.run import run_jobs
 from nepsbench.cluster import ClusterFile, load_cluster, open_cluster
+from nepsbench.cluster.attempt import Attempt, Cause, Outcome, Work
+from nepsbench.cluster.ledger import open_ledger
 
 pytestmark = [
     pytest.mark.platform,
@@ -35,8 +38,12 @@ pytestmark = [
     pytest.mark.xdist_group("servers"),
 ]
 
-#: Jobs of a campaign wait while its folder on the cluster has a file ``hold``.
-HOLD = "while [ -e job.sh ] && [ -e ../../hold ]; do sleep 0.1; done"
+#: Jobs of a campaign wait while its folder on the cluster has a file ``hold``, and cannot begin
+#: while it has a file ``broken``.
+HOLD = """
+while [ -n "${NEPSBENCH_STARTED-}" ] && [ -e ../../hold ]; do sleep 0.1; done
+[ -z "${NEPSBENCH_STARTED-}" ] || [ ! -e ../../broken ] || { echo no such module >&2; exit 1; }
+"""
 ENDED = ("success", "failed")
 #: Airflow notices sooner than a user's does that a task's process or a triggerer has ended.
 QUICK = {
@@ -83,6 +90,19 @@ class Api(AirflowApi):
         found: dict[str, Any] = self._send("GET", f"/api/v2/dags/{dag_id}/details")
         return found
 
+    def link(self, dag_id: str, run_id: str, task_id: str) -> str:
+        """Return where the button on a task's page leads."""
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links"
+        link: str = self._send("GET", path)["extra_links"]["Cluster jobs"]
+        return link
+
+    def page(self, path: str, *, logged_in: bool = True) -> httpx.Response:
+        """Return a page as a browser with or without a session gets it."""
+        token = self._http.headers["Authorization"].removeprefix("Bearer ")
+        cookies = {"_token": token} if logged_in else {}
+        url = self._http.base_url.join(path)
+        return httpx.get(url, cookies=cookies, trust_env=False, timeout=30)
+
     def log(self, dag_id: str, run_id: str, task_id: str) -> str:
         """Return the log of a task's last try."""
         task = self.task(dag_id, run_id, task_id)
@@ -92,12 +112,14 @@ class Api(AirflowApi):
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     folder = tmp_path_factory.mktemp("airflow")
-    content = {
-        "name": "local", "kind": "local", "root": str(folder / "work"), "setup": HOLD,
-        "poll_interval": 0.3, "limits": {"slots": 8, "max_jobs": 1, "cpus_per_node": 1},
-    }  # fmt: skip
+    limits = {"slots": 8, "max_jobs": 1, "cpus_per_node": 1}
     (folder / "clusters").mkdir()
-    (folder / "clusters/local.yaml").write_text(yaml.safe_dump(content))
+    for name, more in {"local": {}, "hasty": {"max_wait": 8}}.items():
+        content = {
+            "name": name, "kind": "local", "root": str(folder / name), "setup": HOLD,
+            "poll_interval": 0.3, "limits": limits | more, "recovery": {"launch": 0},
+        }  # fmt: skip
+        (folder / f"clusters/{name}.yaml").write_text(yaml.safe_dump(content))
     settings = Settings(
         state=folder / "state",
         home=folder / "home",
@@ -147,8 +169,8 @@ def prepare(settings: Settings, **form: Any) -> Campaign:
     """Draw and initialize a campaign without Airflow, and hold its jobs."""
     campaign = parse_campaign({"streams": 1, "samples": 1, "waves": "1", **form})
     draw_profile(campaign, settings.home)
-    with open_cluster(load_cluster("local")) as cluster:
-        run_jobs(cluster, [initialize_job(campaign, settings.home, cluster)])
+    with open_cluster(load_cluster(campaign.cluster)) as cluster:
+        run_jobs(cluster, [initialize_job(campaign, settings.home, cluster)], settings.home)
         accept_environment(campaign, settings.home, cluster)
         Path(cluster.path("campaigns", campaign.name, "hold")).touch()
     return campaign
@@ -157,11 +179,20 @@ def prepare(settings: Settings, **form: Any) -> Campaign:
 class Training:
     """A run of ``train_wave`` whose job waits for :meth:`release`."""
 
-    def __init__(self, api: Api, settings: Settings, *, run_id: str, first_stream: int) -> None:
+    def __init__(
+        self,
+        api: Api,
+        settings: Settings,
+        *,
+        run_id: str,
+        first_stream: int,
+        cluster: str = "local",
+    ) -> None:
         self.api = api
         self.run_id = run_id
-        campaign = prepare(settings, first_stream=first_stream)
-        self.folder = settings.clusters[0].parent / "work/campaigns" / campaign.name
+        self.home = settings.home
+        campaign = prepare(settings, first_stream=first_stream, cluster=cluster)
+        self.folder = settings.clusters[0].parent / cluster / "campaigns" / campaign.name
         api.trigger("train_wave", run_id, conf={"campaign": campaign.name})
         self.wait_until_deferred(try_number=1)
 
@@ -172,9 +203,27 @@ class Training:
         return found
 
     @property
+    def attempts(self) -> list[Attempt]:
+        """Every attempt at the job, as the ledger has it."""
+        with open_ledger(self.home) as ledger:
+            return ledger.attempts([self.job.name])
+
+    @property
+    def work(self) -> Work:
+        """What the ledger says of the job."""
+        with open_ledger(self.home) as ledger:
+            return ledger.works([self.job.name])[self.job.name]
+
+    @property
     def job_id(self) -> str:
-        """Pid and start of its process."""
-        return (self.job / "id").read_text().strip()
+        """Pid and start of the process of the last attempt."""
+        return self.attempts[-1].job_id
+
+    @property
+    def submissions(self) -> int:
+        """How many jobs came to be on the cluster, counted there."""
+        texts = (self.folder / "../../submissions").resolve().glob("*/jobs.sh")
+        return sum(self.job.name in text.read_text() for text in texts)
 
     @property
     def task(self) -> TaskState:
@@ -190,9 +239,14 @@ class Training:
         wait_until(holds)
         wait_until(lambda: "active" in self.log())  # the triggerer has it
 
+    @property
+    def pid(self) -> int:
+        """The process of the last attempt."""
+        return int(self.job_id.split("-")[0])
+
     def runs(self) -> bool:
-        """Whether the job's process lives."""
-        pid = int(self.job_id.split("-")[0])
+        """Whether that process lives."""
+        pid = self.pid
         return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
     def log(self, try_number: int | None = None) -> str:
@@ -209,21 +263,14 @@ class Training:
         return finish(self.api, "train_wave", self.run_id)
 
 
-@pytest.fixture(scope="module")
-def broken(api: Api, settings: Settings) -> tuple[Training, str]:
-    """A training whose first job is killed outright, and that job's id. It is tried again later."""
-    training = Training(api, settings, run_id="broken", first_stream=1)
-    first = training.job_id
-    os.kill(int(first.split("-")[0]), signal.SIGKILL)
-    training.release()
-    return training, first
-
-
-def written(settings: Settings, campaign: str) -> dict[str, int]:
-    """The files that work leaves: commits, releases, jobs; and when each was written."""
+def written(settings: Settings, campaign: str) -> dict[str, Any]:
+    """What work leaves: commits and releases, and when each was written; attempts."""
     folder = settings.clusters[0].parent
-    patterns = ("home/commits/*", "home/releases/**/*.*", f"work/campaigns/{campaign}/jobs/*/id")
-    return {str(p): p.stat().st_mtime_ns for one in patterns for p in folder.glob(one)}
+    patterns = ("home/commits/*", "home/releases/**/*.*")
+    files = {str(p): p.stat().st_mtime_ns for one in patterns for p in folder.glob(one)}
+    with open_ledger(settings.home) as ledger:
+        attempts = ledger.attempts()
+    return files | {a.place.token: a for a in attempts if a.key.startswith(f"{campaign}.")}
 
 
 def test_every_dag_shows_its_form_owner_tags_and_documentation(api: Api) -> None:
@@ -252,7 +299,6 @@ def test_parsing_warns_of_nothing_deprecated(settings: Settings) -> None:
     ]
 
 
-@pytest.mark.usefixtures("broken")
 def test_one_click_makes_a_release_and_a_second_does_no_work(api: Api, settings: Settings) -> None:
     dag, form = "regenerate_benchmark", {"streams": 1, "samples": 4, "waves": "1"}
     api.trigger(dag, "first", conf=form)
@@ -275,8 +321,8 @@ def test_a_cleared_task_adopts_the_running_job(api: Api, settings: Settings) -> 
     training.release()
     assert training.end() == "success"
     assert training.job_id == job_id
-    assert not (training.job / "attempts").exists()
-    assert not (training.job / "cancel").exists()
+    assert (len(training.attempts), training.submissions) == (1, 1)
+    assert training.work.owner == "train_wave/cleared/train#2"
 
 
 def test_a_task_marked_failed_cancels_its_job(api: Api, settings: Settings) -> None:
@@ -286,6 +332,70 @@ def test_a_task_marked_failed_cancels_its_job(api: Api, settings: Settings) -> N
     wait_until(lambda: not training.runs(), seconds=30)
     assert training.end() == "failed"
     wait_until(lambda: "cancelled 1 jobs" in training.log())
+    assert training.work.outcome is Outcome.CANCELLED
+
+
+def test_a_task_marked_failed_while_no_triggerer_runs_is_swept_up(
+    api: Api, settings: Settings
+) -> None:
+    training = Training(api, settings, run_id="unheard", first_stream=7)
+    psutil.wait_procs(signal_triggerer(settings, signal.SIGKILL), timeout=10)
+    api.mark_failed("train_wave", "unheard", "train")
+    assert training.runs()
+    api.trigger("sweep_clusters", "sweep", conf={})
+    assert finish(api, "sweep_clusters", "sweep") == "success"
+    log = api.log("sweep_clusters", "sweep", "sweep")
+    assert "given up, for its task has ended: train_wave/unheard/train#1" in log
+    assert not training.runs()
+    assert training.work.outcome is Outcome.CANCELLED
+    services.up(settings, say=lambda _: None)
+
+
+def test_a_wait_beyond_the_clusters_patience_cancels_the_job_and_says_so(
+    api: Api, settings: Settings
+) -> None:
+    training = Training(api, settings, run_id="late", first_stream=8, cluster="hasty")
+    assert training.end() == "failed"
+    assert training.task.try_number == 1
+    assert "the jobs did not end within the cluster's limits.max_wait; 1 were" in training.log()
+    assert not training.runs()
+    assert training.work.outcome is Outcome.CANCELLED
+
+
+def test_jobs_that_fail_are_not_tried_again_by_airflow_until_somebody_clears_the_task(
+    api: Api, settings: Settings
+) -> None:
+    training = Training(api, settings, run_id="broken", first_stream=1)
+    (training.folder / "broken").touch()
+    training.release()
+    assert training.end() == "failed"
+    assert training.task.try_number == 1
+    assert "1 of 1 jobs did not succeed" in training.log()
+    assert "no such module" in training.log()
+    (training.folder / "broken").unlink()
+    api.clear_failed("train_wave", "broken")
+    wait_until(lambda: training.task.try_number == 2)
+    assert training.end() == "success"
+    assert [attempt.round for attempt in training.attempts] == [1, 2]
+
+
+def test_a_task_links_its_jobs_which_only_who_is_logged_in_may_see(
+    api: Api, settings: Settings
+) -> None:
+    training = Training(api, settings, run_id="linked", first_stream=9)
+    link = api.link("train_wave", "linked", "train")
+    page = api.page(link)
+    assert page.status_code == 200
+    for text in (training.job.name, training.job_id, "active", f"{training.job}/stdout"):
+        assert text in page.text
+    assert training.job.name in api.page("/nepsbench/clusters").text
+    for path in (link, "/nepsbench/clusters"):
+        stranger = api.page(path, logged_in=False)
+        assert stranger.status_code == 307
+        assert "/api/v2/auth/login?next=" in stranger.headers["location"]
+    training.release()
+    assert training.end() == "success"
+    assert "succeeded" in api.page(link).text
 
 
 MISTAKES = {
@@ -341,14 +451,17 @@ def test_stages_hand_a_campaign_on_to_each_other(api: Api, settings: Settings) -
     assert "stops" not in {run["partition_key"] for run in api.runs("initialize_campaign")}
 
 
-def test_a_task_whose_job_was_killed_is_tried_again_with_a_new_job(
-    broken: tuple[Training, str],
+def test_a_job_that_was_killed_outright_is_begun_again_within_the_same_try(
+    api: Api, settings: Settings
 ) -> None:
-    training, first = broken
+    training = Training(api, settings, run_id="shot", first_stream=12)
+    first = training.job_id
+    os.kill(training.pid, signal.SIGKILL)
+    wait_until(lambda: len(training.attempts) == 2)
+    training.release()
     assert training.end() == "success"
-    assert training.task.try_number == 2
-    assert "1 of 1 jobs did not succeed" in training.log(1)
-    assert (training.job / "attempts").read_text().split() == [first]
+    assert training.task.try_number == 1
+    assert training.attempts[0].cause is Cause.LOST
     assert training.job_id != first
 
 
@@ -383,7 +496,7 @@ def test_a_triggerer_that_was_only_thought_dead_leaves_jobs_alone(
         assert training.runs()
         training.release()
         assert training.end() == "success"
-        assert not (training.job / "attempts").exists()
+        assert (len(training.attempts), training.submissions) == (1, 1)
     finally:
         processes.stop([second])
 
