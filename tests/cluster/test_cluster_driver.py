@@ -283,3 +283,18 @@ def test_each_tick_leaves_a_line_of_metrics(bench: Bench) -> None:
     line = bench.ledger.ticks("model")[0].line()
     assert "cluster=model healthy=true visited=true" in line
     assert "jobs_queued=1 submitted=1" in line
+
+
+def test_a_site_that_forbids_held_jobs_runs_a_late_duplicate_no_further_than_its_gate(bench):
+    bench.site.holds = False
+    bench.want("a")
+    bench.tick("late")
+    while len(bench.ledger.attempts(["a"])) < 2:
+        bench.tick()
+    bench.site.begin(bench.site.tasks[0])
+    late = bench.site.under_way.pop()
+    assert bench.site.submit(late).verdict is Verdict.UNKNOWN, "its place is revoked by now"
+    bench.site.sbatch(late)
+    bench.site.begin(bench.site.tasks[1])
+    assert [task.state for task in bench.site.tasks] == ["RUNNING", "FAILED"]
+    assert len(bench.site.runs) == 1
