@@ -130,6 +130,9 @@ class CuttingProxy:
             client.transport.abort()
             return
         ends = {client, server}
+        for end in ends:
+            # A reset throws away what the kernel has not sent yet: let that be little.
+            end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
         self._live |= ends
         await asyncio.gather(
             self._pump("client", reader, server), self._pump("server", answers, client)
