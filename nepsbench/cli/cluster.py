@@ -112,10 +112,11 @@ def sweep(name: Name, home: Path | None = _HOME) -> None:
     Example: nepsbench cluster sweep local
     """
     from nepsbench.cluster import load_cluster, open_cluster
+    from nepsbench.cluster.ending import remark
     from nepsbench.cluster.ending import sweep as sweep_cluster
     from nepsbench.cluster.ledger import open_ledger
     from nepsbench.home import data_home
 
     with open_cluster(load_cluster(name)) as cluster, open_ledger(data_home(home)) as ledger:
-        for line in sweep_cluster(cluster, ledger):
-            typer.echo(line)
+        for tick in sweep_cluster(cluster, ledger):
+            typer.echo(remark(tick) or tick.line())

@@ -9,6 +9,7 @@ from nepsbench.cluster.attempt import Outcome, Work
 from nepsbench.cluster.cluster import Cluster
 from nepsbench.cluster.driver import Driver
 from nepsbench.cluster.ledger import Ledger
+from nepsbench.cluster.tick import Tick
 from nepsbench.cluster.waiting import drive
 from nepsbench.errors import SpecError
 
@@ -63,8 +64,10 @@ def cancel_jobs(
     return given_up
 
 
-def sweep(cluster: Cluster, ledger: Ledger, *, patience: float = _SWEEP) -> Iterator[str]:
-    """Cancel jobs of this data home that nobody knows or wants any more; yield a line a tick.
+def sweep(cluster: Cluster, ledger: Ledger, *, patience: float = _SWEEP) -> Iterator[Tick]:
+    """Cancel jobs of this data home that nobody knows or wants any more; yield each tick.
+
+    Ends at once where another process drives the cluster, or where it does not answer.
 
     Args:
         cluster: Where.
@@ -80,15 +83,8 @@ def sweep(cluster: Cluster, ledger: Ledger, *, patience: float = _SWEEP) -> Iter
     try:
         while True:
             tick = driver.tick()
-            if not tick.leads:
-                yield (
-                    f"cluster {tick.cluster}: another process drives it, and settles duplicates "
-                    "itself; sweep again when no job is open there"
-                )
-                return
-            yield tick.line()
-            if not tick.healthy:
-                yield f"cluster {tick.cluster} did not answer: {tick.problem}"
+            yield tick
+            if not (tick.leads and tick.healthy):
                 return
             given_up = [w for w in _open(ledger, cluster) if not w.wanted]
             if not (tick.strays or given_up) or time.monotonic() > deadline:
@@ -96,6 +92,18 @@ def sweep(cluster: Cluster, ledger: Ledger, *, patience: float = _SWEEP) -> Iter
             time.sleep(min(tick.next_in, 5.0))
     finally:
         driver.release()
+
+
+def remark(tick: Tick) -> str:
+    """Return what a person should know of a sweep's tick beside its numbers, or nothing."""
+    if not tick.leads:
+        return (
+            f"cluster {tick.cluster}: another process drives it, and settles duplicates itself; "
+            "sweep again when no job is open there"
+        )
+    if not tick.healthy:
+        return f"cluster {tick.cluster} did not answer: {tick.problem}"
+    return ""
 
 
 def _open(ledger: Ledger, cluster: Cluster) -> Iterable[Work]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from nepsbench.cluster.attempt import Attempt, Cause, Outcome, Work, describe
+from nepsbench.cluster.attempt import Attempt, Cause, Outcome, Work
 from nepsbench.cluster.conversation import Facts
 from nepsbench.cluster.interface import Phase
 from nepsbench.cluster.recovery import Budgets
@@ -26,7 +27,7 @@ class JobLine:
         key: The job's key.
         attempt: The attempt's number, 0 before the first.
         phase: What is known of it; ``waiting`` before it was submitted.
-        job_id: The queue's number.
+        job_id: The queue's number; of an array, with the job's index.
         state: The queue's own word.
         node: Where it runs or ran.
         why: Why it waits, in the queue's words.
@@ -35,7 +36,7 @@ class JobLine:
         owner: Who wants it.
         outcome: What became of the job.
         directory: Its folder on the cluster, with ``stdout`` and ``stderr``.
-        is_latest: False for an attempt that another has followed.
+        failure: Why the last attempt that had ended by then failed, in one word; empty if none did.
     """
 
     key: str
@@ -50,7 +51,7 @@ class JobLine:
     owner: str
     outcome: str
     directory: str
-    is_latest: bool = True
+    failure: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,18 @@ def job_lines(
     known: dict[str, list[Attempt]] = {}
     for attempt in attempts:
         known.setdefault(attempt.key, []).append(attempt)
+    sizes = Counter(attempt.place.token for attempt in attempts)
+    arrays = frozenset(token for token, size in sizes.items() if size > 1)
     lines = []
     for work in works:
         own = known.get(work.key, [])
-        lines += [_attempt_line(work, attempt, own, budgets, now) for attempt in own]
+        failure = ""
+        for attempt in own:
+            failure = attempt.cause.value if attempt.cause is not None else failure
+            line = _attempt_line(work, attempt, own, budgets, now)
+            lines.append(replace(line, job_id=_job_name(attempt, arrays), failure=failure))
         if work.outcome is Outcome.OPEN and not (own and own[-1].is_open):
-            lines.append(_waiting_line(work, own, budgets))
+            lines.append(replace(_waiting_line(work, own, budgets), failure=failure))
     return lines
 
 
@@ -122,8 +129,15 @@ def _attempt_line(
         owner=work.owner,
         outcome=work.outcome.value,
         directory=work.job.directory,
-        is_latest=is_latest and (work.outcome is not Outcome.OPEN or attempt.is_open),
     )
+
+
+def _job_name(attempt: Attempt, arrays: frozenset[str]) -> str:
+    """Return the queue's name of a job: of an array's, with its index."""
+    number, separator, cluster = attempt.job_id.partition(";")
+    in_array = attempt.place.index > 0 or attempt.place.token in arrays
+    index = f"_{attempt.place.index}" if number and in_array else ""
+    return f"{number}{index}{separator}{cluster}"
 
 
 def _waiting_line(work: Work, own: Sequence[Attempt], budgets: Budgets) -> JobLine:
@@ -145,8 +159,15 @@ def _waiting_line(work: Work, own: Sequence[Attempt], budgets: Budgets) -> JobLi
 
 
 def _ending(attempt: Attempt) -> str:
-    said = f": {attempt.said}" if attempt.said else ""
-    return f"{describe(attempt)}{said}"
+    """Return how an attempt ended, beyond its phase and the queue's words."""
+    parts = []
+    if attempt.cause is not None and attempt.cause.value != attempt.phase.value:
+        parts.append(f"cause {attempt.cause.value}")
+    if attempt.exit_code is not None:
+        parts.append(f"exit code {attempt.exit_code}")
+    if attempt.said:
+        parts.append(attempt.said)
+    return ", ".join(parts)
 
 
 def _doubts(attempt: Attempt, now: float) -> list[str]:

@@ -45,8 +45,11 @@ def make_app() -> FastAPI:
     @app.get("/jobs", dependencies=[task])
     def jobs(dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> HTMLResponse:
         where = f"{dag_id} / {run_id} / {task_id}" + (f" [{map_index}]" if map_index >= 0 else "")
+        copy = f"/mapped/{map_index}" if map_index >= 0 else ""
+        task_page = f"../dags/{quote(dag_id)}/runs/{quote(run_id)}/tasks/{quote(task_id)}{copy}"
         found = _task_status(dag_id, run_id, task_id, map_index)
-        return HTMLResponse(render(where, [found] if found else []), headers=headers)
+        page = render(where, [found] if found else [], task_page=task_page)
+        return HTMLResponse(page, headers=headers)
 
     @app.get("/clusters", dependencies=[clusters])
     def every_cluster(every: bool = False) -> HTMLResponse:
@@ -61,19 +64,18 @@ async def _send_to_login(request: Any, error: Any) -> Any:
     from fastapi.responses import PlainTextResponse, RedirectResponse
 
     if error.status_code == HTTPStatus.UNAUTHORIZED:
-        root = request.scope.get("root_path", "").removesuffix(
-            request.scope.get("app_root_path", "")
-        )
+        root = request.scope.get("app_root_path", "")
         return RedirectResponse(f"{root}/api/v2/auth/login?next={quote(str(request.url), safe='')}")
     return PlainTextResponse(str(error.detail), status_code=error.status_code)
 
 
-def render(where: str, statuses: Sequence[ClusterStatus]) -> str:
+def render(where: str, statuses: Sequence[ClusterStatus], *, task_page: str = "") -> str:
     """Return the page.
 
     Args:
         where: What it is about: a task, or everything.
         statuses: One for each cluster.
+        task_page: Where the task's own page with its log is, if it is about one.
     """
     page = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True
@@ -81,6 +83,7 @@ def render(where: str, statuses: Sequence[ClusterStatus]) -> str:
     is_open = any(job.outcome == "open" for status in statuses for job in status.jobs)
     return page.render(
         where=where,
+        task_page=task_page,
         statuses=[(status, _groups(status)) for status in statuses],
         refresh=REFRESH if is_open else None,
         now=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC"),

@@ -1,4 +1,8 @@
-"""What Airflow's API server gets from us: the page of cluster jobs, and an entry for it."""
+"""What Airflow's API server gets from us: the page of cluster jobs, and an entry for it.
+
+Airflow runs every file of the plugins' folder under its bare name and takes the plugin classes that
+it finds; so no other module may import this one's.
+"""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def sweep_all(home: Path) -> None:
 
 
 def _sweep(home: Path, name: str) -> None:
-    from nepsbench.cluster.ending import sweep
+    from nepsbench.cluster.ending import remark, sweep
     from nepsbench.cluster.ledger import open_ledger
 
     with open_ledger(home) as ledger:
@@ -42,8 +42,8 @@ def _sweep(home: Path, name: str) -> None:
         last = max((attempt.sent for attempt in ledger.attempts(cluster=name)), default=0.0)
         is_open = bool(ledger.works(cluster=name, open_only=True))
         if not is_open and time.time() - last > _RECENT:
-            print(f"cluster {name}: nothing to sweep")
             return
         with open_airflow_cluster(name) as cluster:
-            for line in sweep(cluster, ledger):
-                print(line)
+            for tick in sweep(cluster, ledger):  # the driver logs the numbers of each
+                if words := remark(tick):
+                    print(words)

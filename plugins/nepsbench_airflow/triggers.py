@@ -101,7 +101,8 @@ class ClusterJobsTrigger(BaseTrigger):
 
         changed = []
         for key, attempt in news.attempts.items():
-            text = f"job {key}, attempt {attempt.generation}: {describe(attempt)}"
+            number = f" ({attempt.job_id})" if attempt.job_id else ""
+            text = f"job {key}, attempt {attempt.generation}{number}: {describe(attempt)}"
             if self._told.get(key) != text:
                 self._told[key] = text
                 changed.append(text)

@@ -19,7 +19,7 @@ def work(key="one", **changes):
 def attempt(generation=1, key="one", **changes):
     place = Place(f"abc-{generation}", 0)
     begun = Attempt(key, generation, 1, place, Resources(), job_id="7", sent=NOW - 60)
-    return replace(begun, phase=Phase.ACTIVE, native="RUNNING", **changes)
+    return replace(begun, **{"phase": Phase.ACTIVE, "native": "RUNNING", **changes})
 
 
 def lines(some_work, *attempts):
@@ -34,45 +34,59 @@ def test_a_job_that_nobody_submitted_yet_has_a_line():
 def test_a_running_job_has_nothing_wrong():
     (line,) = lines(work(), attempt(node="n1"))
     assert (line.phase, line.attempt, line.job_id) == ("active", 1, "7")
-    assert (line.state, line.node, line.wrong) == ("RUNNING", "n1", ())
+    assert (line.state, line.node, line.wrong, line.failure) == ("RUNNING", "n1", (), "")
 
 
 def test_why_a_job_waits_and_when_it_may_start():
-    queued = replace(attempt(), phase=Phase.QUEUED, native="PENDING")
+    queued = attempt(phase=Phase.QUEUED, native="PENDING")
     (line,) = lines(work(), replace(queued, reason="Priority", start="2030-01-01T00:00:00"))
     assert (line.why, line.start, line.wrong) == ("Priority", "2030-01-01T00:00:00", ())
 
 
 def test_a_held_job_says_how_to_let_it_go():
-    held = replace(attempt(), phase=Phase.QUEUED, native="PENDING", reason="JobHeldUser")
+    held = attempt(phase=Phase.QUEUED, native="PENDING", reason="JobHeldUser")
     (line,) = lines(work(), replace(held, job_id="7;cluster"))
     assert line.wrong == ("it is held; let it go with: scontrol release 7",)
 
 
 def test_missing_looks_are_counted():
-    (line,) = lines(work(), replace(attempt(), phase=Phase.MISSING, misses=2, since=NOW - 20))
+    (line,) = lines(work(), attempt(phase=Phase.MISSING, misses=2, since=NOW - 20))
     assert line.wrong == ("neither in the queue nor ended for 2 looks, 20 s",)
 
 
 def test_a_submission_without_an_answer_says_so():
-    (line,) = lines(work(), replace(attempt(), phase=Phase.SENT, misses=1))
+    (line,) = lines(work(), attempt(phase=Phase.SENT, misses=1))
     assert line.wrong == ("whether it was submitted is not known yet, 60 s, not found by one look",)
 
 
+def test_jobs_of_an_array_have_their_index():
+    there = [
+        replace(attempt(key=key, job_id="7;site"), place=Place("abc-1", index))
+        for index, key in enumerate(("one", "two"))
+    ]
+    found = job_lines([work("one"), work("two")], there, BUDGETS, NOW)
+    assert [line.job_id for line in found] == ["7_0;site", "7_1;site"]
+
+
 def test_earlier_failures_and_what_is_left_of_their_budget_are_told():
-    ended = replace(attempt(1), phase=Phase.TIMEOUT, cause=Cause.TIMEOUT, ended=NOW - 5)
+    ended = attempt(1, phase=Phase.TIMEOUT, cause=Cause.TIMEOUT, ended=NOW - 5)
     first, second = lines(work(), ended, attempt(2))
-    assert first.wrong == ("timeout, RUNNING",)
-    assert not first.is_latest
+    assert first.wrong == ()
     assert second.wrong == ("before: timeout once, of 4 retries for that cause",)
+    assert (first.failure, second.failure) == ("timeout", "timeout")
     _, waiting = lines(work(), ended)
     assert (waiting.phase, waiting.attempt) == ("waiting", 2)
     assert waiting.wrong == second.wrong
 
 
+def test_an_ended_attempt_tells_its_cause_exit_code_and_last_words():
+    ended = attempt(1, phase=Phase.FAILED, cause=Cause.APPLICATION, exit_code=7, said="no data")
+    assert lines(work(), ended)[0].wrong == ("cause application, exit code 7, no data",)
+
+
 def test_failures_of_an_earlier_round_are_forgiven():
-    ended = replace(attempt(1), phase=Phase.FAILED, cause=Cause.APPLICATION, ended=NOW - 5)
-    lively = replace(attempt(2), round=2)
+    ended = attempt(1, phase=Phase.FAILED, cause=Cause.APPLICATION, ended=NOW - 5)
+    lively = attempt(2, round=2)
     assert lines(work(round=2), ended, lively)[1].wrong == ()
 
 
@@ -82,10 +96,9 @@ def test_a_job_that_was_given_up_is_being_cancelled():
 
 
 def test_a_settled_failure_says_why():
-    ended = replace(attempt(), phase=Phase.FAILED, cause=Cause.APPLICATION, ended=NOW)
+    ended = attempt(phase=Phase.FAILED, cause=Cause.APPLICATION, ended=NOW)
     (line,) = lines(work(outcome=Outcome.FAILED, why="exit code 7 (twice)"), ended)
     assert (line.outcome, line.wrong) == ("failed", ("exit code 7 (twice)",))
-    assert line.is_latest
 
 
 def tick(age, **changes):

@@ -14,7 +14,8 @@ from nepsbench_airflow.links import ClusterJobsLink
 
 LINE = JobLine(
     "c.w003.ab.0000", 2, "active", "17", "RUNNING", "n1", "", "2030-01-01T00:00:00",
-    ("before: timeout once, of 4 retries for that cause",), "d/r/t#1", "open", "/root/jobs/one",
+    ("before: timeout once, of 4 retries for that cause",), "d/r/t#1", "open",
+    "/root/jobs/one", "memory",
 )  # fmt: skip
 
 
@@ -25,11 +26,11 @@ def status(*jobs, **changes):
 def test_a_job_shows_all_that_is_known_of_it():
     before = replace(LINE, attempt=1, phase="timeout", job_id="11", wrong=("ended",))
     page = render("d / r / t", [status(before, LINE)])
-    for text in ("c.w003.ab.0000", "RUNNING", "n1", "2030-01-01T00:00:00", LINE.wrong[0]):
+    for text in ("c.w003.ab.0000", "RUNNING", "n1", "2030-01-01T00:00:00", "memory", LINE.wrong[0]):
         assert text in page
     assert "/root/jobs/one/stdout" in page
     assert "1 earlier attempt<" in page
-    assert page.index(">17<") < page.index("job 11")
+    assert page.index(">17<") < page.index("job 11,")
 
 
 def test_the_page_loads_itself_again_until_all_is_settled():
