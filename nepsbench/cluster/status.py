@@ -53,6 +53,12 @@ class JobLine:
     directory: str
     failure: str = ""
 
+    @property
+    def begin(self) -> str:
+        """When it began, or in words when it is expected to."""
+        is_guess = self.start and self.phase == Phase.QUEUED.value
+        return f"expected {self.start}" if is_guess else self.start
+
 
 @dataclass(frozen=True)
 class ClusterStatus:
@@ -260,7 +266,7 @@ _HEAD = ("PHASE", "TRY", "JOB", "STATE", "NODE", "START", "KEY", "WHY")
 def _cells(job: JobLine) -> tuple[str, ...]:
     why = "; ".join(part for part in (job.why, *job.wrong) if part)
     number = str(job.attempt)
-    return (job.phase, number, job.job_id, job.state, job.node, job.start, job.key, why)
+    return (job.phase, number, job.job_id, job.state, job.node, job.begin, job.key, why)
 
 
 def _times(count: int) -> str:

@@ -41,6 +41,7 @@ def test_why_a_job_waits_and_when_it_may_start():
     queued = attempt(phase=Phase.QUEUED, native="PENDING")
     (line,) = lines(work(), replace(queued, reason="Priority", start="2030-01-01T00:00:00"))
     assert (line.why, line.start, line.wrong) == ("Priority", "2030-01-01T00:00:00", ())
+    assert line.begin == "expected 2030-01-01T00:00:00"
 
 
 def test_a_held_job_says_how_to_let_it_go():
