@@ -69,7 +69,7 @@ def _script(cluster: Cluster) -> str:
     queue_facts = fill(
         "check_slurm",
         cluster_option=slurm_cluster,
-        site_options=words(_site_options(file)),
+        site_options=words(file.site_options),
         partition_option=f"-p {quote(file.partition)}" if file.partition else "",
     )
     return fill(
@@ -86,18 +86,6 @@ def _way(file: ClusterFile) -> str:
         return "this machine" if file.kind == "local" else f"connection {file.connection}"
     through = "".join(f" through {hop.host}" for hop in file.ssh.jump)
     return f"{file.ssh.host}{through}, host key verified"
-
-
-def _site_options(file: ClusterFile) -> list[str]:
-    named = {
-        "partition": file.partition,
-        "account": file.account,
-        "qos": file.qos,
-        "constraint": file.constraint,
-        "gpus": file.gpus,
-        "clusters": file.slurm_cluster,
-    }
-    return [*(f"--{name}={value}" for name, value in named.items() if value), *file.options]
 
 
 def _carried(cluster: Cluster) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -53,6 +54,12 @@ def _gpus(value: str) -> str:
 #: Shell text can hold it, quoted.
 Text = Annotated[str, AfterValidator(_quotable)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+#: Options of sbatch that tell jobs apart, or that keys of the cluster file stand for.
+_OWN_OPTIONS = (
+    *("array", "chdir", "clusters", "comment", "error", "hold", "input", "job-name", "no-requeue"),
+    *("open-mode", "output", "parsable", "requeue", "signal", "test-only", "wait", "wrap"),
+)
+_OWN_LETTERS = ("-a", "-D", "-M", "-e", "-H", "-i", "-J", "-o", "-W")
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
@@ -153,6 +160,19 @@ class ClusterFile(Section):
             raise ValueError("limits: say cpus_per_node, the CPUs of one node")
         return self
 
+    @property
+    def site_options(self) -> tuple[str, ...]:
+        """What sbatch is told of every job, unquoted."""
+        named = {
+            "partition": self.partition,
+            "account": self.account,
+            "qos": self.qos,
+            "constraint": self.constraint,
+            "gpus": self.gpus,
+            "clusters": self.slurm_cluster,
+        }
+        return (*(f"--{name}={value}" for name, value in named.items() if value), *self.options)
+
 
 def cluster_folders() -> tuple[Path, ...]:
     """Return where cluster files are looked for, in order.
@@ -188,9 +208,27 @@ def load_cluster(name_or_path: str | Path) -> ClusterFile:
     if content.get("kind") == "local":
         content = {"root": _local_root(content), "python": sys.executable} | content
     try:
-        return ClusterFile.model_validate(content)
+        cluster = ClusterFile.model_validate(content)
     except ValidationError as error:
         raise SpecError(f"{path}: {first_problem(error, ClusterFile)}") from None
+    if wrong := _wrong_option(cluster.options):
+        raise SpecError(f"{path}: options: {wrong}")
+    return cluster
+
+
+def _wrong_option(options: Sequence[str]) -> str:
+    """Return what is wrong with the first option that is none, or is not the site's to give."""
+    for option in options:
+        name = option.partition("=")[0]
+        if not re.fullmatch(r"-[A-Za-z].*|--[a-z].*", option, flags=re.DOTALL):
+            return f"{option!r} is no option; write one string each, '--name=value'"
+        long = name[2:] if name.startswith("--") else ""
+        # sbatch takes the beginning of a name for the name.
+        if any(len(long) > 1 and own.startswith(long) for own in _OWN_OPTIONS) or (
+            not long and option[:2] in _OWN_LETTERS
+        ):
+            return f"{name} is set by nepsbench itself; leave it out"
+    return ""
 
 
 def _find(name_or_path: str | Path) -> Path:

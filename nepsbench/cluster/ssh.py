@@ -21,8 +21,11 @@ from nepsbench.files import disk_full, is_disk_full
 _KEEPALIVE = 30
 #: Seconds without any byte, after which a file transfer is given up.
 _FILE_TIMEOUT = 60.0
+#: Bytes of output that are read at once.
 _BLOCK = 1 << 18
-#: Bytes asked for ahead: enough for a long line, little enough for a small machine.
+#: Bytes of one answer of SFTP: written at once, so that a break loses none that came.
+_PIECE = 1 << 15
+#: Bytes under way at most: enough for a long line, little enough for a small machine.
 _WINDOW = 4 << 20
 #: Seconds between two looks at an answer: at first, and at most.
 _PAUSES = (0.005, 0.1)
@@ -80,9 +83,8 @@ class SSHTransport:
                 reader.seek(there)
                 writer.seek(there)
                 # Writes say where they belong: two that send the same file do no harm.
-                writer.set_pipelined()
-                while block := reader.read(_BLOCK):
-                    writer.write(block)
+                while block := reader.read(_WINDOW):
+                    _write(writer, block)
 
     def get(self, source: str, target: Path) -> None:
         """Copy a file from there to exactly this name; what stands here is its beginning.
@@ -227,15 +229,38 @@ def _opened_to_continue(files: paramiko.SFTPClient, path: str) -> paramiko.SFTPF
 
 def _read_on(reader: paramiko.SFTPFile, writer: BinaryIO, size: int) -> None:
     """Copy up to ``size``; a window at a time is asked for ahead of the reads."""
+    _silence(reader)
     while (at := reader.tell()) < size:
         end = min(size, at + _WINDOW)
         reader.prefetch(end)
         while at < end:
-            block = reader.read(min(_BLOCK, end - at))
+            block = reader.read(min(_PIECE, end - at))
             if not block:
                 return  # it was cut shorter meanwhile; whoever compares will notice
             writer.write(block)
             at += len(block)
+
+
+def _silence(reader: paramiko.SFTPFile) -> None:
+    """Let the thread that asks ahead end in silence when the connection breaks.
+
+    Python would print its traceback, although whoever reads meets the same error, and tells it.
+    """
+    ask: Callable[..., None] = getattr(reader, "_prefetch_thread", lambda *_: None)
+
+    def ask_quietly(*arguments: object) -> None:
+        with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
+            ask(*arguments)
+
+    reader._prefetch_thread = ask_quietly  # type: ignore[attr-defined]
+
+
+def _write(writer: paramiko.SFTPFile, block: bytes) -> None:
+    """Write without waiting for each answer; paramiko looks at them only before the last byte's."""
+    writer.set_pipelined(True)
+    writer.write(block[:-1])
+    writer.set_pipelined(False)
+    writer.write(block[-1:])
 
 
 @contextlib.contextmanager

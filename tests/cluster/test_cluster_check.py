@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 import nepsbench
 from nepsbench.cli.main import app
 from nepsbench.cluster import Limits
-from nepsbench.cluster.check import Verdict, judge
+from nepsbench.cluster.check import Verdict, check, judge
 from nepsbench.cluster.definition import ClusterFile, Ssh
 from nepsbench.cluster.install import build_wheel, install, require_same_version
-from nepsbench.errors import SpecError
+from nepsbench.errors import ClusterError
 
 SITE = ClusterFile(
     name="site", kind="slurm", root="/w", ssh=Ssh(host="h"), limits=Limits(cpus_per_node=1),
@@ -102,14 +102,13 @@ def test_a_local_cluster_needs_no_installation(cluster) -> None:
     require_same_version(cluster)
 
 
-def test_the_commands_list_check_show_and_cancel_local_jobs(
+def test_the_commands_list_and_check_a_local_cluster(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "mine.yaml").write_text("name: mine\nkind: local\n")
     monkeypatch.setenv("NEPSBENCH_CLUSTERS", str(tmp_path))
     monkeypatch.setenv("NEPSBENCH_SLURM_STATE", str(tmp_path / "none"))
     monkeypatch.setenv("NEPSBENCH_HOME", str(tmp_path / "home"))
-    from nepsbench.cluster import Job, Resources, load_cluster, open_cluster
 
     def call(*arguments: str) -> str:
         result = CliRunner().invoke(app, ["cluster", *arguments])
@@ -117,13 +116,31 @@ def test_the_commands_list_check_show_and_cancel_local_jobs(
         return result.output
 
     assert "mine" in call("list")
-    assert "missing" not in call("check", "mine")
-    with open_cluster(load_cluster("mine")) as cluster:
-        folder = cluster.path("campaigns", "c", "jobs", "c-1")
-        cluster.submit(Job("c-1", folder, ("sleep", "60"), Resources()))
-    assert "c-1" in call("status", "mine")
-    assert call("cancel", "mine", "--all") == "cancelled 1 jobs\n"
-    assert call("status", "mine") == ""
-    assert "cancelled" in call("status", "mine", "--all")
-    result = CliRunner().invoke(app, ["cluster", "cancel", "mine", "nope"])
-    assert isinstance(result.exception, SpecError)
+    said = call("check", "mine")
+    assert "missing" not in said
+    assert "there and back" in said
+    # A check leaves nothing behind.
+    assert not (tmp_path / "home/clusters/mine/.check").exists()
+
+
+def test_a_cluster_that_takes_no_files_says_why(cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ClusterError("no SFTP there; ask the site to allow it")
+
+    monkeypatch.setattr(cluster, "put", refuse)
+    found = {item.name: item for item in check(cluster)}
+    assert found["files"].verdict is Verdict.MISSING
+    assert "no SFTP there" in found["files"].detail
+
+
+@pytest.mark.parametrize(
+    ("changes", "way"),
+    [
+        ({}, "h, host key verified"),
+        ({"ssh": Ssh.model_validate({"host": "h", "jump": {"host": "j"}})}, "h through j, host"),
+        ({"ssh": None, "connection": "site"}, "connection site"),
+    ],
+)
+def test_the_way_is_told(changes: dict[str, object], way: str) -> None:
+    first = judge(GOOD, SITE.model_copy(update=changes), now=1001.0, version="1+a")[0]
+    assert first.detail.startswith(way)

@@ -55,7 +55,8 @@ class Sshd:
     def known_as(self, port: int) -> Path:
         """Return a known_hosts file that knows this server at another port."""
         path = self.folder / f"known_hosts.{port}"
-        path.write_text(f"[127.0.0.1]:{port} {self.host_key}\n")
+        if not path.exists():
+            path.write_text(f"[127.0.0.1]:{port} {self.host_key}\n")
         return path
 
     def ssh(self, **changes: Any) -> Ssh:

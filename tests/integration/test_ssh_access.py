@@ -25,7 +25,11 @@ from nepsbench.errors import (
 from tests.integration.cutting_proxy import cutting_proxy
 from tests.integration.own_sshd import SFTP, Sshd, make_key, running_sshd
 
-pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("sshd")]
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.xdist_group("sshd"),
+    pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning"),
+]
 
 SECRET = "a very 'secret' $(passphrase)"
 Open = Callable[[Ssh], SSHTransport]
