@@ -1,20 +1,23 @@
 """Cluster files."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
-from nepsbench.cluster import cluster_names, load_cluster
+from nepsbench.cluster import ClusterFile, cluster_names, load_cluster
 from nepsbench.cluster.hops import route
 from nepsbench.cluster.shell import words
 from nepsbench.errors import SpecError
 
 SHIPPED = Path(__file__).parents[2] / "include" / "clusters"
+DOCS = Path(__file__).parents[2] / "docs"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOYyJEJwhnXMHlmRvBLr0EhvNyvMhJQmJb0Ejg0ghTnx"
 NASTY = "a b'c\"d\ne $(touch pwned) `touch pwned` ; & | * \\ ~ % é"
 SLURM = "name: s\nkind: slurm\nroot: /w\nssh: {host: h}\nlimits: {cpus_per_node: 4}\n"
@@ -38,6 +41,31 @@ def test_the_shipped_files_are_valid(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {"local", "example-hpc"} <= set(cluster_names())
     assert load_cluster("example-hpc").root == "/scratch/ada/nepsbench"
     assert load_cluster(SHIPPED / "local.yaml").python == sys.executable
+
+
+def keys_of(model: type[BaseModel]) -> Iterator[str]:
+    """Yield the names of all keys of a section and of the sections in it."""
+    for name, key in model.model_fields.items():
+        yield name
+        for kind in (key.annotation, *get_args(key.annotation)):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from keys_of(kind)
+
+
+@pytest.mark.parametrize("key", sorted(set(keys_of(ClusterFile))))
+def test_every_key_is_shown_and_explained(key: str) -> None:
+    assert re.search(rf"^[ #-]*{key}:", (SHIPPED / "example-hpc.yaml").read_text(), re.MULTILINE)
+    assert f"`{key}`" in (DOCS / "clusters.md").read_text()
+
+
+def test_the_example_of_the_docs_is_valid(written, monkeypatch) -> None:
+    text = (DOCS / "clusters.md").read_text()
+    (example,) = re.findall(r"<!-- cluster file -->\n```yaml\n(.*?)```", text, re.DOTALL)
+    monkeypatch.setenv("USER", "ada")
+    file = load_cluster(written(example))
+    hops = [hop.host for hop in route(file.ssh)]
+    assert hops == ["gate.example.org", "dmz.galaxy.example.org", "login3.galaxy.example.org"]
+    assert (file.hold, file.gpus, file.recovery.preemption) == (False, "a100:4", 50)
 
 
 def test_a_local_cluster_works_below_the_data_home(written, monkeypatch, tmp_path) -> None:

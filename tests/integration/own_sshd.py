@@ -76,14 +76,14 @@ class Sshd:
         return (self.folder / "log").read_text().count("Accepted publickey")
 
 
-def find_sshd() -> str:
-    """Return sshd's path; skip the test if there is none, fail it if there must be one."""
+def require(program: str) -> str:
+    """Return the program's path; skip the test if it is missing, fail it if it must be there."""
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    found = shutil.which("sshd", path=path)
+    found = shutil.which(program, path=path)
     if found is None:
         if os.environ.get("NEPSBENCH_REQUIRE_SLURM") == "1":
-            pytest.fail("NEPSBENCH_REQUIRE_SLURM is set, but sshd is not installed")
-        pytest.skip("not installed: sshd")
+            pytest.fail(f"NEPSBENCH_REQUIRE_SLURM is set, but {program} is not installed")
+        pytest.skip(f"not installed: {program}")
     return found
 
 
@@ -97,7 +97,7 @@ def make_key(path: Path, *, kind: str = "ed25519", passphrase: str = "") -> Path
 @contextlib.contextmanager
 def running_sshd(folder: Path, *, config: str = SFTP) -> Iterator[Sshd]:
     """Run an sshd whose state is in ``folder``; lines of ``config`` count before the others."""
-    program = find_sshd()
+    program = require("sshd")
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
     (folder / "home").mkdir(parents=True)

@@ -23,7 +23,7 @@ from nepsbench.errors import (
     UnreachableError,
 )
 from tests.integration.cutting_proxy import cutting_proxy
-from tests.integration.own_sshd import SFTP, Sshd, make_key, running_sshd
+from tests.integration.own_sshd import SFTP, Sshd, make_key, require, running_sshd
 
 pytestmark = [
     pytest.mark.slurm,
@@ -333,6 +333,7 @@ def test_a_passphrase_that_is_missing_is_asked_for(site: Sshd, reach: Open, lock
 @pytest.fixture
 def agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Path], None]]:
     """An ssh-agent; call it with a key without passphrase to add it."""
+    require("ssh-agent")
     socket = tmp_path / "agent"
     process = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.DEVNULL)
     while not socket.exists():
@@ -539,9 +540,7 @@ def test_a_banner_and_a_bashrc_that_talks_are_not_in_the_answer(
 
 def test_noise_before_sftp_is_named(tmp_path: Path, reach: Open) -> None:
     """An SFTP server that is a program of its own is started by the shell, and its noise."""
-    program = Path("/usr/lib/openssh/sftp-server")
-    if not program.exists():
-        pytest.skip(f"not installed: {program}")
+    program = require("/usr/lib/openssh/sftp-server")
     with running_sshd(tmp_path / "s", config=f"Subsystem sftp {program}\n") as server:
         (server.folder / "home" / ".bashrc").write_text("echo hello\n")
         with pytest.raises(ClusterError, match=r"something talks before SFTP does; .*\.bashrc"):
