@@ -47,6 +47,8 @@ class SSHTransport:
         self._line: Line | None = None
         self._sftp: paramiko.SFTPClient | None = None
         self._lock = threading.RLock()
+        # Of its own, so that no script waits for a long file.
+        self._files_lock = threading.Lock()
 
     def run(self, script: str, *, timeout: float = 60.0) -> Completed:
         """Run bash text and wait for it.
@@ -76,7 +78,7 @@ class SSHTransport:
             UnreachableError: If the connection breaks; what arrived stays.
             ClusterError: If the file cannot be read here or written there.
         """
-        with self._lock, self._copying(f"{source} to {target}", here=source):
+        with self._files_lock, self._copying(f"{source} to {target}", here=source):
             files = self._files()
             with source.open("rb") as reader, _opened_to_continue(files, target) as writer:
                 there = writer.stat().st_size or 0
@@ -97,7 +99,7 @@ class SSHTransport:
             ClusterError: If the file cannot be read there.
             StorageError: If the disk here is full.
         """
-        with self._lock, self._copying(f"{source} to {target}", here=target):
+        with self._files_lock, self._copying(f"{source} to {target}", here=target):
             files = self._files()
             with target.open("ab") as writer, files.open(source, "rb") as reader:
                 size = reader.stat().st_size or 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import threading
@@ -250,6 +251,25 @@ def test_many_small_files_take_few_scripts(
     assert len(fetched) == 60
     for number, path in enumerate(sources):
         assert (tmp_path / "back" / f"{number % 9}" / f"{number}").read_bytes() == path.read_bytes()
+
+
+def test_a_script_does_not_wait_for_a_file_that_takes_long(reach: Open, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    transport = reach()
+    transport.run("true")
+
+    def send() -> None:
+        with contextlib.suppress(ClusterError):
+            transport.put(pipe, str(tmp_path / "x"))
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    assert transport.run("echo done", timeout=10).stdout == "done\n"
+    assert sending.is_alive()
+    pipe.write_bytes(b"x")
+    sending.join(10)
+    assert not sending.is_alive()
 
 
 def test_a_folder_that_may_not_be_written_is_an_error_at_once(
