@@ -1,83 +1,94 @@
-"""What is said to SLURM and what is read from it, without SLURM."""
+"""What one visit says to SLURM, without SLURM: fake commands note how they are called."""
 
 import math
 import shlex
 import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from slurm_site import NASTY, TOKEN, Site, slurm_file, submission
 
-from nepsbench.cluster import Completed, Handle, Job, Limits, LostCounter, Phase, Resources
-from nepsbench.cluster.definition import ClusterFile, Ssh
-from nepsbench.cluster.queues import SlurmQueue, sbatch_options
+from nepsbench.cluster import (
+    Job,
+    LogTail,
+    Orders,
+    Place,
+    Receipt,
+    Resources,
+    Submission,
+    Target,
+    Verdict,
+)
+from nepsbench.cluster import slurm as slurm_module
+from nepsbench.cluster.slurm import SlurmQueue, ranges
 from nepsbench.cluster.warning import stop_time, time_limit_for, warning_time
-from nepsbench.errors import ClusterError, SpecError
-
-NASTY = "a b'c\"d\ne $(touch pwned) `touch pwned` ; & | * \\ ~ % é"
-
-
-def slurm_file(**changes: object) -> ClusterFile:
-    values = {
-        "name": "site",
-        "kind": "slurm",
-        "ssh": Ssh(host="login"),
-        "root": "/work",
-        "limits": Limits(cpus_per_node=8),
-    }
-    return ClusterFile.model_validate(values | changes)
-
-
-def handle(job_id: str, key: str = "job") -> Handle:
-    return Handle(key, f"/work/{key}", job_id)
-
-
-def job(directory: str = "/work/j", command: tuple[str, ...] = ("true",)) -> Job:
-    resources = Resources(nodes=2, tasks=6, cpus_per_task=3, memory_mb=1000, time_limit=3601)
-    return Job("key-1", directory, command, resources)
-
-
-def answer_to(script: str, body: str, *, code: int = 0, noise: str = "", stderr: str = ""):
-    nonce = script.partition("BEGIN-")[2].partition("\n")[0]
-    text = f"{noise}BEGIN-{nonce}\n{body}\nEND-{nonce} {code}\n"
-    return Completed(code, text, stderr)
-
-
-def poll(queue: SlurmQueue, handles: list[Handle], body: str, **how):
-    return queue.parse_poll(answer_to(queue.poll_script(handles), body, **how), handles)
-
-
-def one(body: str, job_id: str = "12"):
-    return poll(SlurmQueue(slurm_file()), [handle(job_id)], body).states["job"]
+from nepsbench.errors import SpecError
 
 
 @pytest.fixture
-def fake_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder first in PATH; what is put there stands for the site's commands."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
-    return folder
+def make_site(tmp_path: Path) -> Callable[..., Site]:
+    def make(**changes: object) -> Site:
+        return Site(tmp_path, **changes)
+
+    return make
 
 
-def fake(folder: Path, name: str, text: str) -> None:
-    (folder / name).write_text(f"#!/bin/bash\n{text}\n")
-    (folder / name).chmod(0o755)
+@pytest.fixture
+def site(make_site: Callable[..., Site]) -> Site:
+    """A site whose sbatch says 77 and whose queue is empty."""
+    made = make_site()
+    made.fake("sbatch", "echo 77")
+    return made
 
 
-def run(script: str) -> Completed:
-    done = subprocess.run(["bash", "-s"], input=script, capture_output=True, text=True)
-    return Completed(done.returncode, done.stdout, done.stderr)
+def row(job_id: str, state: str = "PENDING", name: str = f"nb-{TOKEN}", indices: str = "N/A"):
+    return f"echo 'queue|{job_id}|{indices}|{state}|None||N/A|{name}'"
+
+
+def put(path: Path, text: str = "") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+# What sbatch is told
 
 
 def test_options_carry_resources_names_and_the_sites_words() -> None:
-    file = slurm_file(partition="cpu", account="a b", options=("--gres=gpu:1",))
-    options = sbatch_options(job(), file)
+    file = slurm_file(partition="cpu", account="a b", gpus="a100:2", options=("--exclusive",))
+    wanted = submission(nodes=2, tasks=6, cpus_per_task=3)
+    options = SlurmQueue(file).sbatch_options(wanted)
     for expected in (
-        "--job-name=nb-key-1", "--comment=nb-key-1", "--nodes=2", "--ntasks=6",
-        "--cpus-per-task=3", "--mem-per-cpu=334", "--time=61", "--signal=USR1@120",
-        "--open-mode=append", "--requeue", "--partition=cpu", "--account=a b", "--gres=gpu:1",
+        f"--job-name=nb-{TOKEN}", f"--comment=nb-{TOKEN}", "--nodes=2", "--ntasks=6",
+        "--cpus-per-task=3", "--mem-per-cpu=334", "--time=61", "--signal=USR1@120", "--hold",
+        "--open-mode=append", "--requeue", "--partition=cpu", "--account=a b", "--gpus=a100:2",
     ):  # fmt: skip
         assert expected in options
+    assert options[-1] == "--exclusive"
+    assert not [option for option in options if option.startswith(("--array", "--clusters"))]
+
+
+def test_several_jobs_are_an_array_and_each_has_a_file_of_its_own() -> None:
+    options = SlurmQueue(slurm_file("/100%")).sbatch_options(submission(("a",), ("b",), ("c",)))
+    assert "--array=0-2" in options
+    assert f"--output=/100%%/submissions/{TOKEN}/said/%a" in options
+
+
+def test_a_site_may_forbid_held_jobs_and_requeues() -> None:
+    file = slurm_file(hold=False, requeue=False, slurm_cluster="north")
+    options = SlurmQueue(file).sbatch_options(submission())
+    assert "--no-requeue" in options
+    assert "--clusters=north" in options
+    assert not {"--hold", "--requeue"} & set(options)
+
+
+@pytest.mark.parametrize(
+    ("indices", "text"),
+    [((), ""), ((4,), "4"), ((0, 1, 2), "0-2"), ((7, 0, 2, 1, 2, 9, 8), "0-2,7-9")],
+)
+def test_indices_are_written_as_ranges(indices: tuple[int, ...], text: str) -> None:
+    assert ranges(indices) == text
 
 
 @pytest.mark.parametrize(("limit", "warning"), [(3600, 120), (60, 15), (2, 1), (1, 1)])
@@ -91,159 +102,6 @@ def test_a_time_limit_leaves_the_seconds_that_it_was_asked_for_and_few_more(seco
     assert seconds <= stop_time(limit) < seconds + 2
 
 
-def test_nasty_words_reach_sbatch_and_the_job_as_they_are(fake_commands, tmp_path) -> None:
-    directory = str(tmp_path / NASTY.replace("\n", " "))
-    fake(fake_commands, "squeue", "exit 0")
-    fake(fake_commands, "sbatch", 'printf "%s\\0" "$@" > arguments; echo 77')
-    fake(
-        fake_commands, "srun", 'while [ "$1" != nepsbench ]; do shift; done; printf %s "$2" > said'
-    )
-    queue = SlurmQueue(slurm_file(account=NASTY, options=(NASTY,)))
-    wanted = job(directory, (NASTY,))
-    assert queue.parse_submit(run(queue.submit_script(wanted)), wanted).job_id == "77"
-    arguments = Path(directory, "arguments").read_text().split("\0")
-    assert f"--account={NASTY}" in arguments
-    assert NASTY in arguments
-    done = subprocess.run(["bash", "job.sh"], cwd=directory, env={"SLURM_JOB_ID": "77",
-                          "PATH": f"{fake_commands}:/usr/bin:/bin"}, check=False)  # fmt: skip
-    assert done.returncode == 0
-    assert Path(directory, "said").read_text() == NASTY
-    assert Path(directory, "exit").read_text() == "0 77\n"
-    assert not list(tmp_path.rglob("pwned"))
-
-
-def test_a_job_found_by_its_name_is_adopted_and_not_submitted_again(fake_commands, tmp_path):
-    fake(fake_commands, "squeue", 'echo "55|RUNNING|nb-key-10"; echo "56|PENDING|nb-key-1"')
-    fake(fake_commands, "sbatch", "echo called >&2; exit 1")
-    queue, wanted = SlurmQueue(slurm_file()), job(str(tmp_path / "j"))
-    assert queue.parse_submit(run(queue.submit_script(wanted)), wanted).job_id == "56"
-
-
-def test_nothing_is_submitted_while_the_queue_cannot_be_asked(fake_commands, tmp_path) -> None:
-    fake(fake_commands, "squeue", "echo slurm_load_jobs error >&2; exit 1")
-    fake(fake_commands, "sbatch", f"touch {shlex.quote(str(tmp_path))}/called; echo 1")
-    queue, wanted = SlurmQueue(slurm_file()), job(str(tmp_path / "j"))
-    with pytest.raises(ClusterError, match="slurm_load_jobs error"):
-        queue.parse_submit(run(queue.submit_script(wanted)), wanted)
-    assert not (tmp_path / "called").exists()
-
-
-def test_a_refusal_shows_slurms_own_words(fake_commands, tmp_path) -> None:
-    fake(fake_commands, "squeue", "exit 0")
-    fake(fake_commands, "sbatch", "echo 'sbatch: error: invalid partition' >&2; exit 1")
-    queue, wanted = SlurmQueue(slurm_file()), job(str(tmp_path / "j"))
-    with pytest.raises(ClusterError, match="key-1 was not submitted: sbatch: error: invalid part"):
-        queue.parse_submit(run(queue.submit_script(wanted)), wanted)
-    assert not Path(wanted.directory, "id").exists()
-
-
-def test_an_id_with_a_cluster_is_kept_polled_and_cancelled_there(fake_commands, tmp_path) -> None:
-    fake(fake_commands, "squeue", f'echo "$@" > {tmp_path}/squeue; echo "queue|9|RUNNING||n1"')
-    fake(fake_commands, "scancel", f'echo "$@" > {tmp_path}/scancel')
-    queue, wanted = SlurmQueue(slurm_file()), job(str(tmp_path / "j"))
-    script = queue.submit_script(wanted)
-    known = queue.parse_submit(answer_to(script, "id 9;north"), wanted)
-    assert known.job_id == "9;north"
-    snapshot = queue.parse_poll(run(queue.poll_script([known])), [known])
-    assert snapshot.states["key-1"].phase is Phase.ACTIVE
-    assert "-M north" in (tmp_path / "squeue").read_text()
-    Path(wanted.directory).mkdir()
-    assert run(queue.cancel_script([known])).exit_code == 0
-    assert (tmp_path / "scancel").read_text() == "--quiet -M north 9\n"
-
-
-def test_half_a_script_does_nothing(tmp_path: Path) -> None:
-    script = SlurmQueue(slurm_file()).submit_script(job(str(tmp_path / "j")))
-    run(script[: len(script) // 2])
-    assert not (tmp_path / "j").exists()
-
-
-def test_a_script_is_valid_for_any_setup_block() -> None:
-    for setup in ("", "module load x # comment", "export A='b'"):
-        queue = SlurmQueue(slurm_file(setup=setup))
-        for text in (queue.submit_script(job()), queue.job_script(job()), queue.poll_script([])):
-            checked = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True)
-            assert checked.returncode == 0, checked.stderr
-
-
-def test_noise_around_the_answer_is_left_out() -> None:
-    queue = SlurmQueue(slurm_file())
-    noise = "Welcome!\nqueue|12|FAILED|x|y\nmarker|0|0 12|\nBEGIN-0\n"
-    body = "queue|12|RUNNING|None|n1\nmarker|0||"
-    state = poll(queue, [handle("12")], body, noise=noise).states["job"]
-    assert (state.phase, state.node) == (Phase.ACTIVE, "n1")
-
-
-def test_every_beginning_of_an_answer_is_no_answer() -> None:
-    queue, handles = SlurmQueue(slurm_file()), [handle("12"), handle("13", "other")]
-    body = "queue|12|RUNNING|None|n1\nmarker|0||\nmarker|1|0 13|"
-    whole = answer_to(queue.poll_script(handles), body).stdout
-    assert queue.parse_poll(Completed(0, whole, ""), handles).healthy
-    for end in range(len(whole) - 1):
-        snapshot = queue.parse_poll(Completed(0, whole[:end], ""), handles)
-        assert not snapshot.healthy
-        assert not snapshot.states
-
-
-def test_a_failed_squeue_is_unhealthy_and_says_why() -> None:
-    queue = SlurmQueue(slurm_file())
-    snapshot = poll(queue, [handle("12")], "", code=75, stderr="Unable to contact\nslurmctld")
-    assert not snapshot.healthy
-    assert "Unable to contact slurmctld" in snapshot.problem
-
-
-@pytest.mark.parametrize(
-    ("body", "phase"),
-    [
-        ("queue|12|PENDING|Priority|\nmarker|0||", Phase.QUEUED),
-        ("queue|12|RUNNING|None|n1\nmarker|0||", Phase.ACTIVE),
-        ("queue|12|COMPLETING|None|n1\nmarker|0||", Phase.ACTIVE),
-        ("queue|12|SOMETHING_NEW|None|n1\nmarker|0||", Phase.ACTIVE),
-        ("queue|12|PREEMPTED|None|n1\nmarker|0||", Phase.QUEUED),
-        ("queue|12|COMPLETED|None|n1\nmarker|0|0 12|", Phase.SUCCEEDED),
-        ("queue|12|COMPLETED|None|n1\nmarker|0||", Phase.MISSING),
-        ("queue|12|FAILED|NonZeroExitCode|n1\nmarker|0|7 12|", Phase.FAILED),
-        ("queue|12|FAILED|JobLaunchFailure|n1\nmarker|0||", Phase.FAILED),
-        ("queue|12|TIMEOUT|TimeLimit|n1\nmarker|0||", Phase.TIMEOUT),
-        ("queue|12|OUT_OF_MEMORY|None|n1\nmarker|0|0 12|", Phase.OUT_OF_MEMORY),
-        ("queue|12|NODE_FAIL|None|n1\nmarker|0||", Phase.NODE_FAILURE),
-        ("queue|12|CANCELLED|None|n1\nmarker|0||", Phase.CANCELLED),
-        ("marker|0||", Phase.MISSING),
-        ("marker|0|0 12|", Phase.SUCCEEDED),
-        ("marker|0|7 12|", Phase.FAILED),
-        ("marker|0||12", Phase.CANCELLED),
-        ("marker|0|0 11|", Phase.MISSING),
-        ("marker|0||11", Phase.MISSING),
-        ("queue|12|PENDING|BeginTime|\nmarker|0|143 12|", Phase.QUEUED),
-        ("queue|13|RUNNING|None|n1\nmarker|0||", Phase.MISSING),
-        ("marker|0|x|", Phase.MISSING),
-    ],
-)
-def test_the_phase_that_an_answer_means(body: str, phase: Phase) -> None:
-    assert one(body).phase is phase
-
-
-def test_an_answer_about_fewer_jobs_than_asked_is_unhealthy() -> None:
-    queue = SlurmQueue(slurm_file())
-    assert not poll(queue, [handle("1", "a"), handle("2", "b")], "marker|0|0 1|").healthy
-
-
-def test_only_missing_jobs_in_healthy_snapshots_in_a_row_become_lost() -> None:
-    queue, handles = SlurmQueue(slurm_file()), [handle("12")]
-    counter = LostCounter(patience=2)
-
-    def phase(body: str, **how) -> Phase | None:
-        state = counter.settle(poll(queue, handles, body, **how)).states.get("job")
-        return state and state.phase
-
-    assert phase("marker|0||") is Phase.MISSING
-    assert phase("", code=75) is None
-    assert phase("queue|12|RUNNING||n1\nmarker|0||") is Phase.ACTIVE
-    assert phase("marker|0||") is Phase.MISSING
-    again = LostCounter(patience=2, missed=dict(counter.missed))
-    assert again.settle(poll(queue, handles, "marker|0||")).states["job"].phase is Phase.LOST
-
-
 @pytest.mark.parametrize("key", ["", "a b", "-x", "a/b", "$(x)", "a\n"])
 def test_a_job_key_that_is_no_plain_word_is_refused(key: str) -> None:
     with pytest.raises(SpecError, match="use letters"):
@@ -252,4 +110,511 @@ def test_a_job_key_that_is_no_plain_word_is_refused(key: str) -> None:
 
 def test_a_relative_job_directory_is_refused() -> None:
     with pytest.raises(SpecError, match="must be absolute"):
-        job("work/j")
+        Job("key", "work/j", ("true",), Resources())
+
+
+# Nothing reaches a shell unquoted
+
+
+def test_nasty_words_reach_sbatch_and_the_job_as_they_are(tmp_path: Path) -> None:
+    folder = tmp_path / NASTY.replace("\n", " ")
+    folder.mkdir()
+    site = Site(folder, account=NASTY, options=(NASTY,), partition="-$(touch pwned)")
+    said = shlex.quote(f"{folder}/arguments")
+    site.fake("sbatch", f'printf "%s\\0" "$@" >{said}; echo 77')
+    site.fake("srun", 'while [ "$1" != bash ]; do shift; done; SLURM_PROCID=0 exec "$@"')
+    wanted = submission(
+        ("bash", "-c", 'printf %s "$1" >said', "x", NASTY),
+        folder=f"{folder}/jobs {NASTY}",
+        manifests=(NASTY,),
+    )
+    nasty = wanted.jobs[0].directory
+    answer = site.visit(
+        submit=(wanted,),
+        watch=(TOKEN,),
+        examine=((Place(TOKEN, 0), nasty),),
+        logs=(LogTail(f"{folder}/{NASTY}"),),
+        account=("77",),
+        facts=True,
+    )
+    assert answer.receipts == {TOKEN: Receipt(Verdict.ACCEPTED, "77")}
+    arguments = (folder / "arguments").read_text().split("\0")
+    assert f"--account={NASTY}" in arguments
+    assert NASTY in arguments
+    assert f"--output={str(site.token_folder()).replace('%', '%%')}/said/0" in arguments
+    assert site.start_job() == 0
+    assert Path(nasty, "said").read_text() == NASTY
+    assert site.visit(watch=(TOKEN,)).ends[Place(TOKEN, 0)].valid is False
+    assert not list(tmp_path.rglob("pwned"))
+
+
+@pytest.mark.parametrize(
+    "setup", ["", "module load x # comment", "export A='b'", "set -eu", "echo queue; cd /tmp"]
+)
+def test_a_script_is_valid_for_any_setup_block(setup: str, tmp_path: Path) -> None:
+    queue = SlurmQueue(slurm_file(tmp_path, setup=setup))
+    wanted = submission(("a",), ("b",))
+    orders = Orders(
+        submit=(wanted,),
+        look=(wanted,),
+        cancel=(Target(TOKEN, "1", (0,)),),
+        watch=(TOKEN,),
+        account=("1",),
+        examine=((Place(TOKEN, 0), "/x"),),
+        logs=(LogTail("/x"),),
+        facts=True,
+    )
+    for text in (queue.visit_script(orders), queue.job_script(wanted)):
+        checked = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True)
+        assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("setup", ["set -eu; echo 'queue|1|'", "cd /; rows=x; echo noqueue"])
+def test_what_a_setup_block_prints_or_leaves_behind_is_no_part_of_the_answer(
+    make_site, setup: str
+) -> None:
+    site = make_site(setup=setup)
+    site.fake("sbatch", "echo 77")
+    site.fake("squeue", row("5", name="nb-other"))
+    answer = site.visit(submit=(submission(),))
+    assert answer.receipts[TOKEN].verdict is Verdict.ACCEPTED
+    assert [row.job_id for row in answer.rows or ()] == ["5"]
+
+
+def test_a_setup_block_that_ends_the_shell_is_a_problem_in_its_own_words(make_site) -> None:
+    site = make_site(setup="echo 'no such module: slurm' >&2; exit 4")
+    answer = site.visit(submit=(submission(),))
+    assert answer.rows is None
+    assert "no such module: slurm" in answer.problem
+    assert not answer.receipts
+
+
+def test_half_a_script_does_nothing(site: Site) -> None:
+    script = site.queue.visit_script(Orders(submit=(submission(),)))
+    site.run(script[: len(script) // 2])
+    assert not site.calls("sbatch")
+    assert not site.token_folder().exists()
+
+
+# One submission, once
+
+
+def test_a_new_submission_is_recorded_then_released(site: Site) -> None:
+    receipts = site.visit(submit=(submission(),)).receipts
+    assert receipts == {TOKEN: Receipt(Verdict.ACCEPTED, "77")}
+    assert (site.token_folder() / "id").read_text() == "77\n"
+    assert (site.token_folder() / "released").exists()
+    assert site.calls("scontrol") == ["release 77"]
+
+
+def test_what_is_on_record_is_reported_and_not_submitted_again(site: Site) -> None:
+    for _ in range(2):
+        assert site.visit(submit=(submission(),)).receipts[TOKEN].job_id == "77"
+    assert site.visit(look=(submission(),)).receipts[TOKEN].job_id == "77"
+    assert len(site.calls("sbatch")) == len(site.calls("scontrol")) == 1
+
+
+def test_a_job_found_by_its_name_is_adopted_and_not_submitted_again(site: Site) -> None:
+    site.fake("squeue", "\n".join([row("55", "RUNNING", f"nb-{TOKEN}0"), row("56", "RUNNING")]))
+    assert site.visit(submit=(submission(),)).receipts[TOKEN].job_id == "56"
+    assert (site.token_folder() / "id").read_text() == "56\n"
+    assert site.calls("scontrol") == ["release 56"]
+    assert not site.calls("sbatch")
+
+
+def test_of_two_jobs_of_one_name_the_older_one_that_lives_is_adopted(site: Site) -> None:
+    lines = [row("5", "CANCELLED"), row("100"), row("20"), row("30", "RUNNING")]
+    site.fake("squeue", "\n".join(lines))
+    assert site.visit(look=(submission(),)).receipts[TOKEN].job_id == "20"
+
+
+def test_of_two_jobs_of_one_name_the_one_that_has_begun_is_adopted(site: Site) -> None:
+    put(site.token_folder() / "claims" / "3", "30 0\n")
+    site.fake("squeue", "\n".join([row("20"), row("30", "RUNNING")]))
+    assert site.visit(look=(submission(),)).receipts[TOKEN].job_id == "30"
+
+
+def test_the_one_that_has_begun_is_adopted_with_its_cluster(make_site) -> None:
+    site = make_site(slurm_cluster="east,west")
+    put(site.token_folder() / "claims" / "0", "30 0\n")
+    site.fake("squeue", f"echo CLUSTER: east; {row('20')}; echo CLUSTER: west; {row('30')}")
+    assert site.visit(look=(submission(),)).receipts[TOKEN].job_id == "30;west"
+
+
+def test_a_job_that_began_and_that_the_queue_forgot_is_known_by_its_claim(site: Site) -> None:
+    put(site.token_folder() / "claims" / "0", "41 120\n")
+    site.fake("squeue", row("20"))
+    assert site.visit(submit=(submission(),)).receipts[TOKEN].job_id == "41"
+    assert not site.calls("sbatch")
+
+
+def test_nothing_is_submitted_while_the_queue_cannot_be_asked(site: Site) -> None:
+    site.fake("squeue", "echo 'slurm_load_jobs error: | Unable' >&2; exit 1")
+    wanted, other = submission(), submission(token="home-b")
+    answer = site.visit(submit=(wanted,), look=(other,))
+    assert answer.receipts[TOKEN].verdict is Verdict.UNTRIED
+    assert answer.receipts["home-b"].verdict is Verdict.UNKNOWN
+    assert answer.rows is None
+    assert answer.problem == "squeue: exit code 1: slurm_load_jobs error: Unable"
+    assert len(site.calls("squeue")) == 1
+    assert not site.calls("sbatch")
+
+
+def test_half_a_list_proves_nothing(site: Site) -> None:
+    site.fake("squeue", f"{row('55')}; {row('56', name='nb-home-b')}; exit 1")
+    answer = site.visit(look=(submission(),))
+    assert answer.receipts[TOKEN].verdict is Verdict.UNKNOWN
+    assert answer.rows is None
+
+
+def test_a_look_submits_nothing(site: Site) -> None:
+    assert site.visit(look=(submission(),)).receipts == {TOKEN: Receipt(Verdict.ABSENT)}
+    assert not site.calls("sbatch")
+
+
+def test_a_refusal_shows_slurms_own_words(site: Site) -> None:
+    refusal = "Batch job submission failed: Invalid partition name specified"
+    site.fake("sbatch", f"echo 'sbatch: error: {refusal}' >&2; exit 1")
+    receipt = site.visit(submit=(submission(),)).receipts[TOKEN]
+    assert receipt == Receipt(Verdict.REFUSED, "", f"sbatch: error: {refusal}")
+    assert not (site.token_folder() / "id").exists()
+
+
+@pytest.mark.parametrize(
+    "sbatch",
+    [
+        "echo 'Batch job submission failed: Socket timed out on send/recv operation' >&2; exit 1",
+        "echo 77; exit 1",
+        "echo Submitted batch job 77",
+        "echo 77; echo 78",
+        "echo ' 77'",
+        "exit 0",
+        "kill -KILL $$",
+    ],
+)
+def test_an_answer_of_sbatch_that_says_neither_yes_nor_no_is_unknown(
+    site: Site, sbatch: str
+) -> None:
+    site.fake("sbatch", sbatch)
+    assert site.visit(submit=(submission(),)).receipts[TOKEN].verdict is Verdict.UNKNOWN
+    assert not (site.token_folder() / "id").exists()
+    assert not site.calls("scontrol")
+
+
+def test_an_sbatch_that_hangs_is_given_up_and_unknown(site: Site, monkeypatch) -> None:
+    monkeypatch.setattr(slurm_module, "_SBATCH_PATIENCE", 1)
+    site.fake("sbatch", "echo temporarily unable to accept job, sleeping >&2; exec sleep 30")
+    assert site.visit(submit=(submission(),)).receipts[TOKEN].verdict is Verdict.UNKNOWN
+
+
+def test_the_id_is_found_between_lines_of_noise(site: Site) -> None:
+    site.fake(
+        "sbatch", "echo Welcome to 2026!; echo 'sbatch: info: 12 left' >&2; echo 77; echo Bye"
+    )
+    assert site.visit(submit=(submission(),)).receipts[TOKEN].job_id == "77"
+
+
+def test_a_visit_that_took_long_leaves_the_rest_untried(site: Site, monkeypatch) -> None:
+    monkeypatch.setattr(slurm_module, "_ENOUGH", 1)
+    site.fake("sbatch", "sleep 1.1; echo 77")
+    wanted = [submission(token=f"home-{n}") for n in range(3)]
+    receipts = site.visit(submit=tuple(wanted)).receipts
+    assert [receipts[each.token].verdict for each in wanted] == [
+        Verdict.ACCEPTED,
+        Verdict.UNTRIED,
+        Verdict.UNTRIED,
+    ]
+    assert len(site.calls("sbatch")) == 1
+
+
+def test_a_submission_that_another_visit_has_in_hand_is_unknown(site: Site, monkeypatch) -> None:
+    monkeypatch.setattr(slurm_module, "_LOCK_PATIENCE", 0.2)
+    lock = site.token_folder() / "lock"
+    put(lock)
+    with subprocess.Popen(["flock", lock, "sleep", "20"]) as other:
+        while subprocess.run(["flock", "-n", lock, "true"]).returncode == 0:
+            pass
+        verdict = site.visit(submit=(submission(),)).receipts[TOKEN].verdict
+        other.terminate()
+    assert verdict is Verdict.UNKNOWN
+    assert not site.calls("sbatch")
+
+
+def test_a_release_that_failed_is_made_up_for_at_the_next_look(site: Site) -> None:
+    site.fake("scontrol", "echo 'Socket timed out' >&2; exit 1")
+    receipt = site.visit(submit=(submission(),)).receipts[TOKEN]
+    assert receipt == Receipt(Verdict.ACCEPTED, "77", "not released yet: Socket timed out")
+    site.fake("scontrol", "exit 0")
+    assert site.visit(look=(submission(),)).receipts[TOKEN] == Receipt(Verdict.ACCEPTED, "77")
+    site.visit(look=(submission(),))
+    assert site.calls("scontrol") == ["release 77"] * 2
+
+
+def test_a_controller_that_does_not_answer_is_not_asked_for_each_release(site: Site) -> None:
+    put(site.token_folder() / "id", "77\n")
+    site.fake("squeue", "echo timed out >&2; exit 1")
+    receipt = site.visit(look=(submission(),), facts=True).receipts[TOKEN]
+    assert (receipt.verdict, receipt.job_id) == (Verdict.ACCEPTED, "77")
+    assert "not released yet" in receipt.words
+    assert not site.calls("scontrol")
+
+
+def test_an_id_that_cannot_be_recorded_stays_held_and_is_found_later(site: Site) -> None:
+    (site.token_folder() / "id.tmp").mkdir(parents=True)
+    receipt = site.visit(submit=(submission(),)).receipts[TOKEN]
+    assert receipt.verdict is Verdict.UNKNOWN
+    assert not site.calls("scontrol")
+    (site.token_folder() / "id.tmp").rmdir()
+    site.fake("squeue", row("77"))
+    assert site.visit(look=(submission(),)).receipts[TOKEN].job_id == "77"
+    assert site.calls("scontrol") == ["release 77"]
+
+
+def test_without_hold_nothing_is_released(make_site) -> None:
+    site = make_site(hold=False)
+    site.fake("sbatch", "echo 77")
+    assert site.visit(submit=(submission(),)).receipts[TOKEN].job_id == "77"
+    assert not site.calls("scontrol")
+
+
+def test_a_folder_that_cannot_be_made_submits_nothing(site: Site) -> None:
+    put(site.token_folder(), "a file where a folder should be")
+    receipt = site.visit(submit=(submission(),)).receipts[TOKEN]
+    assert receipt.verdict is Verdict.UNTRIED
+    assert "mkdir" in receipt.words
+    assert not site.calls("sbatch")
+
+
+def test_superseded_attempts_are_revoked_before_the_new_one_is_submitted(site: Site) -> None:
+    old = tuple(Place("home-old", index) for index in (0, 1, 2, 5))
+    site.fake("sbatch", f"ls {site.root}/submissions/home-old/revoked >{site.folder}/seen; echo 77")
+    site.visit(submit=(Submission(TOKEN, submission().jobs, old),))
+    assert (site.folder / "seen").read_text().split() == ["0", "1", "2", "5"]
+
+
+# Several clusters
+
+
+def test_an_id_with_a_cluster_is_kept_polled_released_and_cancelled_there(site: Site) -> None:
+    site.fake("sbatch", "echo '9;north'")
+    answer = site.visit(submit=(submission(),))
+    assert answer.receipts[TOKEN].job_id == "9;north"
+    assert site.calls("scontrol") == ["-M north release 9"]
+    assert "-M" not in site.calls("squeue")[0]
+    assert site.calls("squeue")[1].endswith("-M north")
+    site.fake("squeue", f"echo CLUSTER: north; {row('9', 'RUNNING')}")
+    answer = site.visit(watch=(TOKEN,))
+    assert [row.job_id for row in answer.rows or ()] == ["9;north"]
+    site.visit(cancel=(Target(TOKEN, "9;north"),))
+    assert all(call.endswith("-M north") for call in site.calls("squeue")[2:])
+    assert site.calls("scancel") == ["--quiet -M north 9"]
+
+
+@pytest.mark.parametrize("heading", ["echo CLUSTER: south; ", ""])
+def test_a_site_with_a_cluster_is_asked_for_that_cluster(make_site, heading: str) -> None:
+    site = make_site(slurm_cluster="south")
+    site.fake("squeue", heading + row("9", "RUNNING"))
+    answer = site.visit(look=(submission(),))
+    assert answer.receipts[TOKEN].job_id == "9;south"
+    assert [row.job_id for row in answer.rows or ()] == ["9;south"]
+    assert all(call.endswith("-M south") for call in site.calls("squeue"))
+    assert site.calls("scontrol") == ["-M south release 9"]
+
+
+def test_rows_of_two_clusters_are_told_apart(make_site) -> None:
+    site = make_site(slurm_cluster="east,west")
+    site.fake("squeue", f"echo CLUSTER: east; {row('9')}; echo CLUSTER: west; {row('9')}")
+    rows = site.visit(watch=(TOKEN,)).rows or ()
+    assert [row.job_id for row in rows] == ["9;east", "9;west"]
+
+
+# Cancelling
+
+
+def test_some_jobs_of_an_array_are_cancelled_by_number_and_may_not_begin_again(site: Site) -> None:
+    site.visit(submit=(submission(("a",), ("b",), ("c",), ("d",)),))
+    site.visit(cancel=(Target(TOKEN, "77", (3, 0, 1)),))
+    assert site.calls("scancel") == ["--quiet 77_[0-1,3]"]
+    revoked = site.token_folder() / "revoked"
+    assert sorted(path.name for path in revoked.iterdir()) == ["0", "1", "3"]
+
+
+def test_the_job_of_a_submission_of_one_is_cancelled_without_a_number(site: Site) -> None:
+    site.visit(submit=(submission(),))
+    site.visit(cancel=(Target(TOKEN, "77", (0,)),))
+    assert site.calls("scancel") == ["--quiet 77"]
+
+
+def test_a_duplicate_that_is_cancelled_leaves_the_job_on_record_alone(site: Site) -> None:
+    site.visit(submit=(submission(),))
+    site.visit(cancel=(Target(TOKEN, "78"),))
+    assert site.calls("scancel") == ["--quiet 78"]
+    assert not list((site.token_folder() / "revoked").iterdir())
+
+
+def test_a_cancel_that_fails_or_hangs_keeps_no_other_from_being_tried(site: Site) -> None:
+    site.fake("scancel", '[ "$2" != 1 ] || kill -KILL $$')
+    targets = tuple(Target(f"home-{n}", str(n)) for n in (1, 2))
+    assert site.visit(cancel=targets).rows == ()
+    assert site.calls("scancel") == ["--quiet 1", "--quiet 2"]
+
+
+# What a visit costs
+
+
+def test_a_visit_that_only_watches_asks_the_queue_once_and_grows_with_tokens_only(
+    site: Site,
+) -> None:
+    put(site.token_folder() / "id", "77\n")
+    site.fake("squeue", row("77", indices="0-9999"))
+    answer = site.visit(watch=(TOKEN,))
+    assert (answer.rows or ())[0].indices == ((0, 9999),)
+    assert len(site.calls("squeue")) == 1
+    one, many = (
+        len(site.queue.visit_script(Orders(watch=tuple(f"{TOKEN}{n}" for n in range(count)))))
+        for count in (1, 101)
+    )
+    assert one < 5000
+    assert (many - one) / 100 < 60
+
+
+def test_a_visit_that_submits_asks_the_queue_twice_and_sees_its_own_job(site: Site) -> None:
+    seen = shlex.quote(f"{site.folder}/sbatch.calls")
+    site.fake("squeue", f"[ ! -e {seen} ] || {row('77')}")
+    answer = site.visit(submit=(submission(),), look=(submission(token="home-b"),))
+    assert len(site.calls("squeue")) == 2
+    assert [row.job_id for row in answer.rows or ()] == ["77"]
+    site.visit(look=(submission(),))
+    assert len(site.calls("squeue")) == 3
+
+
+def test_the_queue_is_asked_for_whole_ranges_and_plain_times(site: Site) -> None:
+    site.fake("squeue", 'echo "$SLURM_BITSTR_LEN $SLURM_TIME_FORMAT" >&2; exit 1')
+    assert site.visit().problem == "squeue: exit code 1: 0 standard"
+
+
+def test_other_peoples_names_are_no_rows_of_ours(site: Site) -> None:
+    site.fake("squeue", "\n".join([row("1", name="x|nb-y"), row("2", name="anb-"), row("3")]))
+    assert [row.job_id for row in site.visit().rows or ()] == ["3"]
+
+
+# Files and facts
+
+
+def test_ends_newer_than_a_time_are_told_and_half_written_ones_are_not(site: Site) -> None:
+    for n, token in enumerate((TOKEN, "home-b")):
+        ends = site.token_folder(token) / "ends"
+        put(ends / "0", f"0 {n} 77 - -1 1\n")
+        put(ends / "1.tmp", "1 0 77 - -1 1\n")
+    watch = (TOKEN, "home-b", "home-never-made")
+    ends = site.visit(watch=watch).ends
+    assert {place: end.exit_code for place, end in ends.items()} == {
+        Place(TOKEN, 0): 0,
+        Place("home-b", 0): 1,
+    }
+    clock = site.visit().clock
+    assert site.visit(watch=watch, since=clock - 60).ends == ends
+    assert site.visit(watch=watch, since=clock + 60).ends == {}
+    time.sleep(1.1)
+    clock = site.visit().clock
+    put(site.token_folder() / "ends" / "7", "7 3 77 - -1 0\n")
+    assert list(site.visit(watch=watch, since=clock).ends) == [Place(TOKEN, 7)]
+
+
+def test_ends_of_ten_thousand_jobs_are_told(site: Site) -> None:
+    ends = site.token_folder() / "ends"
+    ends.mkdir(parents=True)
+    for index in range(10_000):
+        (ends / str(index)).write_text(f"{index} 0 77 - 1 1\n")
+    assert len(site.visit(watch=(TOKEN,)).ends) == 10_000
+
+
+@pytest.mark.parametrize(
+    ("errors", "said", "memory"),
+    [
+        ("Traceback\nMemoryError\n", "", True),
+        ("died\nslurmstepd-n1: error: Detected 1 oom_kill event in StepId=4.0\n", "", True),
+        ("srun: error: n1: task 0: Out Of Memory\n", "", True),
+        ("terminate called after throwing an instance of 'std::bad_alloc'\n", "", True),
+        ("DefaultCPUAllocator: can't allocate memory: you tried\n", "", True),
+        ("", "slurmstepd-n1: error: Exceeded job memory limit\n", True),
+        ("torch.OutOfMemoryError: CUDA out of memory. Tried to\n", "", False),
+        ("all is well\n", "", False),
+    ],
+)
+def test_signs_of_memory_shortage_are_found(site: Site, errors: str, said: str, memory: bool):
+    put(site.token_folder() / "claims" / "0", "77 0\n")
+    put(site.token_folder() / "said" / "0", said)
+    put(site.folder / "job" / "stderr", errors)
+    place = Place(TOKEN, 0)
+    finding = site.visit(examine=((place, str(site.folder / "job")),)).findings[place]
+    assert finding.memory is memory
+
+
+def test_last_words_are_the_jobs_own_and_of_this_attempt(site: Site) -> None:
+    place, folder = Place(TOKEN, 0), site.folder / "job"
+    old = "MemoryError\n"
+    put(folder / "stderr", f"{old}ValueError: a|b\n\nsrun: error: task 0: Exited\n")
+
+    def finding():
+        return site.visit(examine=((place, str(folder)),)).findings[place]
+
+    assert (finding().words, finding().memory) == ("", False)  # never begun: nothing is its own
+    put(site.token_folder() / "claims" / "0", f"77 {len(old)}\n")
+    assert (finding().words, finding().memory) == ("ValueError: a b", False)
+    put(site.token_folder() / "claims" / "0", "77\n")
+    assert finding().memory is True
+
+
+def test_logs_are_read_on_from_an_offset_byte_by_byte(site: Site) -> None:
+    path = site.folder / NASTY
+    path.write_bytes(bytes(range(256)) * 3)
+    asked = (LogTail(str(path), 10, 500), LogTail(str(site.folder / "none")))
+    assert site.visit(logs=asked).logs == {str(path): (bytes(range(256)) * 3)[10:510]}
+    assert site.visit(logs=(LogTail(str(path), 768),)).logs == {}
+
+
+def test_accounts_are_told_by_name_and_index(site: Site) -> None:
+    lines = (
+        "77_3|nb-home-a|CANCELLED by 0|1700000000",
+        "77_[4-9]|nb-home-a|PENDING|1700000000",
+        "78|nb-home-b|TIMEOUT|1700000001",
+        "79|other|FAILED|1",
+        "80|nb-x|FAILED|Unknown",
+    )
+    site.fake("sacct", f'[ "$SLURM_TIME_FORMAT" = %s ] && printf "%s\\n" {shlex.join(lines)}')
+    accounts = site.visit(account=("78;x", "77", "77")).accounts or ()
+    assert [(a.token, a.index, a.state, a.submitted) for a in accounts] == [
+        ("home-a", 3, "CANCELLED", 1700000000),
+        ("home-b", 0, "TIMEOUT", 1700000001),
+    ]
+    assert "-j 77,78 " in site.calls("sacct")[0]
+
+
+def test_an_accounting_database_that_is_not_there_tells_nothing(site: Site) -> None:
+    site.fake("sacct", "echo 'Slurm accounting storage is disabled' >&2; exit 1")
+    assert site.visit(account=("77",)).accounts is None
+    site.fake("sacct", "exit 0")
+    assert site.visit(account=("77",)).accounts == ()
+    assert site.visit().accounts is None
+
+
+def test_facts_are_asked_for_only_when_wanted_and_what_is_missing_stays_open(make_site) -> None:
+    site = make_site(partition="big", account="proj")
+    config = "MaxArraySize = 1001\\nMaxJobCount            = 10000\\nMessageTimeout = 10 sec\\n"
+    config += "SLURM_VERSION = 23.11.4\\nClusterName = hpc\\n"
+    site.fake("scontrol", f"printf '{config}'")
+    site.fake("sinfo", "printf 'big|7-00:00:00|180000+\\nbig|7-00:00:00|256000\\n'")
+    site.fake("sacct", "exit 0")
+    site.fake("sacctmgr", "printf '\\n500\\n200\\n'")
+    assert site.visit().facts is None
+    facts = site.visit(facts=True).facts
+    assert facts is not None
+    assert (facts.max_array_size, facts.max_job_count, facts.message_timeout) == (1001, 10000, 10)
+    assert (facts.max_time, facts.max_memory_mb_per_node) == (604800, 256000)
+    assert (facts.max_submit_jobs, facts.accounting, facts.version) == (200, True, "23.11.4")
+    assert site.calls("sinfo")[0].endswith("-p big")
+    assert "account=proj" in site.calls("sacctmgr")[0]
+    for name in ("scontrol", "sinfo", "sacct", "sacctmgr"):
+        site.fake(name, "exit 1")
+    assert site.visit(facts=True).facts is None
