@@ -258,9 +258,12 @@ def _stop(settings: Settings, names: Iterable[str]) -> None:
 
 
 def _cancel_local_jobs(settings: Settings) -> None:
-    """End the training jobs that the local cluster runs: they are processes of this machine."""
+    """End the training jobs that the local cluster runs: they are processes of this machine.
+
+    Only for now: a task that waits for them asks for them again when the services are up again.
+    """
     subprocess.run(
-        [str(BIN / "nepsbench"), "cluster", "cancel", "local", "--all"],
+        [str(BIN / "nepsbench"), "cluster", "cancel", "local", "--all", "--for-now"],
         env={**os.environ, **nepsbench_variables(settings)},
         cwd=ROOT,
         stdout=subprocess.DEVNULL,

@@ -95,7 +95,7 @@ class Driver:
         self._random = random or Random()
         self._memory = self._blank()
         self._next = self._last = self._leased = 0.0
-        self._revision = -1
+        self._wishes = -1
         pid = os.getpid()
         self._holder = f"{os.uname().nodename}:{pid}:{process_start(pid)}:{secrets.token_hex(3)}"
 
@@ -107,7 +107,7 @@ class Driver:
             LostLeaseError: If another process took over in the middle of the tick.
         """
         now = self._clock()
-        self._revision = self.ledger.revision()
+        self._wishes = self.ledger.wishes(self._name)
         if not self.ledger.lease(self._name, self._holder, LEASE, now=now):
             self._memory = self._blank()
             wait = self.cluster.file.poll_interval
@@ -131,8 +131,10 @@ class Driver:
         if now - self._leased > LEASE / 3:
             self.ledger.lease(self._name, self._holder, LEASE, now=now)
             self._leased = now
+        if self._memory.pace.failures:
+            return False
         soon = self._last + min(1.0, self.cluster.file.poll_interval)
-        return now >= soon and self.ledger.revision() != self._revision
+        return now >= soon and self.ledger.wishes(self._name) != self._wishes
 
     def release(self) -> None:
         """Give the lease back, so that another process may drive at once."""
@@ -254,8 +256,12 @@ class Driver:
         memory.since = max(0, answer.clock - _MARKER_SKEW)
         own = [row for row in answer.rows if row.token.startswith(f"{self.ledger.home_id}-")]
         tokens = {row.token for row in own}
-        known = frozenset(tokens) if self.sweeping else self.ledger.known_tokens(tokens)
-        memory.strays = memory.strays.seen(own, books, known, now)
+        # Two cluster files of one site see each other's jobs, and leave them alone.
+        known = self.ledger.clusters_of(tokens)
+        judged = {token for token in tokens if known.get(token) == self._name}
+        if self.sweeping:
+            judged |= tokens - known.keys()
+        memory.strays = memory.strays.seen(own, books, frozenset(judged), now)
 
     def _write(self, after: Books, absorbed: Absorbed) -> Books:
         """Commit what was judged, and what follows at once; return the books after it."""

@@ -39,9 +39,11 @@ class Following:
         return tuple(LogTail(path, self._offsets.get(path, 0)) for path in paths)
 
     def take(self, logs: Mapping[str, bytes]) -> None:
-        """Keep what a visit brought, whole lines of it."""
+        """Keep what a visit brought: whole lines of it, or all if it has no end of line."""
         for path, new in logs.items():
             whole = new[: new.rfind(b"\n") + 1]
+            if not whole and len(new) >= LogTail("").limit:
+                whole = new
             self._offsets[path] = self._offsets.get(path, 0) + len(whole)
             self._texts[path] = self._texts.get(path, b"") + whole
 

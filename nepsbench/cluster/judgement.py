@@ -175,9 +175,8 @@ def _success(attempt: Attempt, end: End, row: Row | None, now: float) -> Judgeme
     known = replace(known, exit_code=0, progress=end.progress, reason="", said="")
     if not known.job_id:
         known = replace(known, job_id=end.job_id)
-    return Judgement(
-        replace(known, phase=Phase.SUCCEEDED, cause=None, misses=0, since=now, ended=now)
-    )
+    closed = _closed(replace(known, misses=0), Phase.SUCCEEDED, None, now)
+    return Judgement(closed)
 
 
 def _living(attempt: Attempt, row: Row, now: float) -> Attempt:
@@ -279,5 +278,7 @@ def _by_absence(attempt: Attempt, sight: Sight, now: float, patience: Patience) 
     return Judgement(_closed(known, Phase.LOST, Cause.LOST, now))
 
 
-def _closed(attempt: Attempt, phase: Phase, cause: Cause, now: float) -> Attempt:
-    return replace(attempt, phase=phase, cause=cause, since=now, ended=now)
+def _closed(attempt: Attempt, phase: Phase, cause: Cause | None, now: float) -> Attempt:
+    # What the queue said while it lived is no word about its end.
+    native = "" if is_alive(attempt.native) else attempt.native
+    return replace(attempt, phase=phase, cause=cause, native=native, since=now, ended=now)

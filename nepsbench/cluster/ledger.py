@@ -43,6 +43,7 @@ CREATE TABLE IF NOT EXISTS attempts (
   said TEXT NOT NULL, PRIMARY KEY (key, generation), UNIQUE (token, "index")
 );
 CREATE INDEX IF NOT EXISTS attempts_open ON attempts (key) WHERE ended = 0;
+CREATE TABLE IF NOT EXISTS wishes (cluster TEXT PRIMARY KEY, number INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS leases (
   cluster TEXT PRIMARY KEY, holder TEXT NOT NULL, until REAL NOT NULL
 );
@@ -115,8 +116,8 @@ class Ledger:
         with self._transaction():
             known = self.works([job.key for job in jobs])
             for job in jobs:
-                work = _wanted(known.get(job.key), cluster, job, owner)
-                self._write_work(work)
+                self._write_work(_wanted(known.get(job.key), cluster, job, owner))
+            self._count_wish(cluster)
 
     def unwant(self, keys: Sequence[str], owner: str) -> list[str]:
         """Give up those of ``keys`` that ``owner`` wants and that are open; return their keys.
@@ -131,6 +132,8 @@ class Ledger:
             ]
             for work in given_up:
                 self._write_work(replace(work, wanted=False))
+            for cluster in {work.cluster for work in given_up}:
+                self._count_wish(cluster)
         return [work.key for work in given_up]
 
     def forget(self, keys: Sequence[str]) -> list[str]:
@@ -177,10 +180,13 @@ class Ledger:
         query = f"SELECT {_COLUMNS} FROM attempts WHERE {rule} ORDER BY key, generation"
         return [_attempt(row) for row in self._db.execute(query, [cluster])]
 
-    def known_tokens(self, tokens: Iterable[str]) -> frozenset[str]:
-        """Return those of ``tokens`` under which something was ever submitted from here."""
-        query = "SELECT 1 FROM attempts WHERE token = ? LIMIT 1"
-        return frozenset(t for t in tokens if self._db.execute(query, [t]).fetchone())
+    def clusters_of(self, tokens: Iterable[str]) -> dict[str, str]:
+        """Return on which cluster each of ``tokens`` was submitted; unknown ones are left out."""
+        query = (
+            "SELECT cluster FROM attempts JOIN works USING (key) WHERE attempts.token = ? LIMIT 1"
+        )
+        found = {token: self._db.execute(query, [token]).fetchone() for token in tokens}
+        return {token: row[0] for token, row in found.items() if row}
 
     def latest(self, keys: Sequence[str]) -> dict[str, Attempt]:
         """Return the newest attempt of each key that has one."""
@@ -238,9 +244,10 @@ class Ledger:
         """Give the lease back."""
         self._db.execute("DELETE FROM leases WHERE cluster = ? AND holder = ?", [cluster, holder])
 
-    def revision(self) -> int:
-        """Return a number that changes when another connection has written."""
-        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+    def wishes(self, cluster: str) -> int:
+        """Return a number that grows whenever somebody wants or gives up something there."""
+        row = self._db.execute("SELECT number FROM wishes WHERE cluster = ?", [cluster]).fetchone()
+        return int(row[0]) if row else 0
 
     # -- what is known of a cluster ------------------------------------------------------------
 
@@ -308,6 +315,12 @@ class Ledger:
                 row = (secrets.token_hex(3),)
                 self._db.execute("INSERT INTO home VALUES (?)", row)
         return str(row[0])
+
+    def _count_wish(self, cluster: str) -> None:
+        self._db.execute(
+            "INSERT INTO wishes VALUES (?, 1) ON CONFLICT DO UPDATE SET number = number + 1",
+            [cluster],
+        )
 
     def _require_lease(self, cluster: str, holder: str) -> None:
         query = "SELECT 1 FROM leases WHERE cluster = ? AND holder = ?"

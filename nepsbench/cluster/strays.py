@@ -31,18 +31,18 @@ class Strays:
     def __len__(self) -> int:
         return len({(row.token, row.job_id) for row in self.rows})
 
-    def seen(self, rows: Iterable[Row], books: Books, known: frozenset[str], now: float) -> Strays:
+    def seen(self, rows: Iterable[Row], books: Books, judged: frozenset[str], now: float) -> Strays:
         """Return the strays after a snapshot.
 
         Args:
             rows: Those of this data home.
             books: The attempts that are open.
-            known: Tokens that may be judged; rows of others are left alone.
+            judged: Tokens that may be judged; rows of others are left alone.
             now: Seconds since the epoch.
         """
         speaking = {attempt.place: attempt for attempt in books.open.values()}
         living = [row for row in rows if is_alive(row.state) and row.state != "COMPLETING"]
-        strays = [r for r in living if r.token in known and not _spoken_for(r, speaking)]
+        strays = [r for r in living if r.token in judged and not _spoken_for(r, speaking)]
         spoken = {row.job_id for row in living} - {row.job_id for row in strays}
         spoken |= {row.job_id for row in living if row not in strays}
         first = {(r.token, r.job_id): self.first.get((r.token, r.job_id), now) for r in strays}

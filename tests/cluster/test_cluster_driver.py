@@ -152,6 +152,22 @@ def test_jobs_of_another_home_or_another_kind_are_left_alone(bench: Bench) -> No
     assert [task.state for task in bench.site.tasks] == ["PENDING", "PENDING", "CANCELLED"]
 
 
+@pytest.mark.parametrize("sweeping", [False, True])
+def test_jobs_under_another_cluster_file_of_the_same_site_are_left_alone(bench, sweeping) -> None:
+    """Two files, for example one a partition, see the same queue of the same user."""
+    bench.want("a")
+    bench.tick()
+    bench.driver.release()
+    bench.cluster.file = bench.cluster.file.model_copy(update={"name": "other"})
+    bench.driver = bench.new_driver()
+    bench.driver.sweeping = sweeping
+    job = Job("b", "/b", ("true",), Resources())
+    bench.ledger.want("other", [job], "me")
+    for _ in range(9):
+        bench.tick()
+    assert [task.state for task in bench.site.tasks] == ["PENDING", "PENDING"]
+
+
 def test_what_is_given_up_is_cancelled_and_what_is_wanted_again_follows(bench: Bench) -> None:
     bench.want("a")
     bench.tick()
@@ -275,6 +291,14 @@ def test_something_new_is_due_at_once_and_nothing_else_before_its_time(bench: Be
     bench.tick()
     bench.now += tick.next_in
     assert bench.driver.is_due()
+
+
+def test_nothing_goes_round_the_patience_with_a_broken_line(bench: Bench) -> None:
+    bench.want("a")
+    bench.tick("refused")
+    bench.want("b")
+    bench.now += 1.5
+    assert not bench.driver.is_due()
 
 
 def test_each_tick_leaves_a_line_of_metrics(bench: Bench) -> None:

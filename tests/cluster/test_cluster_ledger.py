@@ -44,7 +44,7 @@ def test_what_is_written_is_read_by_another_process_as_it_was(ledger, tmp_path) 
         assert other.attempts(cluster="c") == [first, second]
         assert other.attempts(["a", "b"], open_only=True) == [first]
         assert other.latest(["b"]) == {"b": second}
-        assert other.known_tokens(["token-a-1", "stranger"]) == {"token-a-1"}
+        assert other.clusters_of(["token-a-1", "stranger"]) == {"token-a-1": "c"}
 
 
 def test_wanting_again_adopts_what_lives_and_what_succeeded(ledger) -> None:
@@ -138,13 +138,17 @@ def test_an_attempt_that_never_came_to_be_is_struck(ledger) -> None:
     assert ledger.attempts() == []
 
 
-def test_others_see_that_something_was_written(ledger, tmp_path) -> None:
+def test_who_drives_sees_that_something_new_is_wanted_there(ledger, tmp_path) -> None:
     with Ledger(tmp_path / "jobs.sqlite") as other:
-        before = other.revision()
-        other.want("c", [job("own")], "me")
-        assert other.revision() == before
-        ledger.want("c", [job("a")], "me")
-        assert other.revision() != before
+        before = ledger.wishes("c")
+        other.want("elsewhere", [job("own")], "me")
+        other.record_tick(Tick("c", 1.0))
+        assert ledger.wishes("c") == before
+        other.want("c", [job("a")], "me")
+        wanted = ledger.wishes("c")
+        assert wanted > before
+        other.unwant(["a"], "me")
+        assert ledger.wishes("c") > wanted
 
 
 def test_facts_and_the_newest_ticks_are_kept(ledger) -> None:
