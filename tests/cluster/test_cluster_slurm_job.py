@@ -114,10 +114,11 @@ def test_of_many_at_once_one_runs_if_none_is_on_record_yet(site: Site) -> None:
     assert (folder_of(site) / "runs").read_text() == "x\n"
 
 
-def test_a_job_of_the_same_id_is_a_requeue_and_runs_again(site: Site) -> None:
+def test_a_job_that_was_told_to_end_runs_again_after_its_requeue(site: Site) -> None:
     submit(site, "echo x >>runs; echo e >&2; [ $(wc -l <runs) = 2 ]")
     assert site.start_job() == 1
     assert end(site) == End(1, "77", progress=-1)
+    (site.token_folder() / "ends" / "0").write_text("0 143 77 terminated -1 0\n")
     assert site.start_job() == 0
     assert end(site) == End(0, "77", progress=-1, valid=True)
     assert (folder_of(site) / "stderr").read_text() == "e\ne\n"
