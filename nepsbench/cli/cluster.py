@@ -120,3 +120,34 @@ def sweep(name: Name, home: Path | None = _HOME) -> None:
     with open_cluster(load_cluster(name)) as cluster, open_ledger(data_home(home)) as ledger:
         for tick in sweep_cluster(cluster, ledger):
             typer.echo(remark(tick) or tick.line())
+
+
+@app.command()
+def forget(
+    name: Name,
+    keys: Annotated[list[str], typer.Argument(help="Keys of settled jobs, as status --all shows.")],
+    home: Path | None = _HOME,
+) -> None:
+    """Strike settled jobs from the ledger, so that their stage does them again.
+
+    For results that were damaged or deleted after a job had succeeded. What the workers' journals
+    hold is not trained again.
+
+    Example: nepsbench cluster forget local my-campaign.w012.0a1b2c3d.0000
+    """
+    from nepsbench.cluster import load_cluster
+    from nepsbench.cluster.ledger import open_ledger
+    from nepsbench.home import data_home
+
+    file = load_cluster(name)
+    with open_ledger(data_home(home)) as ledger:
+        known = ledger.works(keys, cluster=file.name)
+        unknown = sorted(set(keys) - known.keys())
+        if unknown:
+            raise SpecError(
+                f"unknown job {unknown[0]!r}; see: nepsbench cluster status {name} --all"
+            )
+        struck = ledger.forget(keys)
+    typer.echo(f"forgot {len(struck)} jobs")
+    if open_keys := sorted(known.keys() - set(struck)):
+        raise SpecError(f"job {open_keys[0]!r} is not settled; cancel it first")

@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -182,3 +183,15 @@ def test_cancel_waits_for_who_drives(here, ledger, job, tmp_path):
         stop.set()
         thread.join()
     assert ledger.works()["one"].outcome is Outcome.CANCELLED
+
+
+def test_a_settled_job_can_be_forgotten_and_is_then_done_again(here, ledger, job):
+    wanted = job("again", "echo x >> runs")
+    for _ in range(2):
+        ledger.want("here", [wanted], "me")
+        drive(here, ledger, [wanted.key])
+    assert Path(wanted.directory, "runs").read_text() == "x\n"
+    assert run("forget", "here", "again") == "forgot 1 jobs\n"
+    ledger.want("here", [wanted], "me")
+    drive(here, ledger, [wanted.key])
+    assert Path(wanted.directory, "runs").read_text() == "x\nx\n"
