@@ -5,12 +5,14 @@ from __future__ import annotations
 from importlib import import_module
 
 from nepsbench.errors import SpecError
+from nepsbench.spaces.finite import FiniteSpace
 from nepsbench.spaces.parameters import Categorical, LogFloat, Parameter, Scalar
 from nepsbench.spaces.space import Configuration, Space
 
 __all__ = [
     "Categorical",
     "Configuration",
+    "FiniteSpace",
     "LogFloat",
     "Parameter",
     "Scalar",
@@ -19,12 +21,23 @@ __all__ = [
     "space_names",
 ]
 
-_MODULES = {"nepsbench101": "nepsbench.spaces.nepsbench101"}
+#: Module and name of each space.
+_SPACES = {
+    "nepsbench101": ("nepsbench101", "SPACE"),
+    "nasbench101": ("nasbench101", "SPACE"),
+    "nasbench201": ("nasbench201", "SPACE"),
+    "nats_size": ("nats_size", "SPACE"),
+    "nashpobench2": ("nashpobench2", "SPACE"),
+    "nds_nas_cell": ("nds", "NAS_CELL"),
+    "nds_residual_bottleneck": ("nds", "RESIDUAL_BOTTLENECK"),
+    "nds_residual_basic": ("nds", "RESIDUAL_BASIC"),
+    "nds_vanilla": ("nds", "VANILLA"),
+}
 
 
 def space_names() -> tuple[str, ...]:
     """Return the names of all spaces."""
-    return tuple(_MODULES)
+    return tuple(_SPACES)
 
 
 def get_space(name: str) -> Space:
@@ -33,7 +46,8 @@ def get_space(name: str) -> Space:
     Raises:
         SpecError: If there is no such space.
     """
-    if name not in _MODULES:
-        raise SpecError(f"unknown space {name!r}; there are: {', '.join(_MODULES)}")
-    space: Space = import_module(_MODULES[name]).SPACE
+    if name not in _SPACES:
+        raise SpecError(f"unknown space {name!r}; there are: {', '.join(_SPACES)}")
+    module, attribute = _SPACES[name]
+    space: Space = getattr(import_module(f"nepsbench.spaces.{module}"), attribute)
     return space

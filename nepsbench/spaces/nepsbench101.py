@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from nepsbench.spaces import cells
+from nepsbench.spaces.architecture import cell_text
 from nepsbench.spaces.parameters import Categorical, LogFloat, Scalar
 from nepsbench.spaces.space import Configuration, Space
 
@@ -31,6 +32,9 @@ SPACE = Space(
     ),
     fidelities=("N", "W", "Resolution"),
 )
+
+#: Parameters that make the architecture: the cell, without depth, width and activation.
+ARCHITECTURE = OPERATIONS
 
 
 def cell_of(configuration: Mapping[str, Scalar]) -> cells.Cell:
@@ -55,3 +59,8 @@ def from_arch_str(text: str, **others: Scalar) -> Configuration:
         for name, operation in zip(OPERATIONS, cells.from_arch_str(text), strict=True)
     }
     return SPACE.validate({**SPACE.defaults, **operations, **others})
+
+
+def architecture(configuration: Mapping[str, Scalar]) -> str:
+    """Return the canonical text of the configuration's cell."""
+    return cell_text(cell_of(configuration))

@@ -127,11 +127,15 @@ class Space:
         Word 0 of a draw is its training seed; word 1 + k draws parameter k, whether or not it is
         fixed afterwards, so that fixing one parameter moves no other.
         """
-        used = words[:, 1 : 1 + len(self.parameters)]
-        uniforms = (used >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        uniforms = self.uniforms(words)
         return np.column_stack(
             [p.from_uniform(uniforms[:, k]) for k, p in enumerate(self.parameters)]
         )
+
+    def uniforms(self, words: NDArray[np.uint64]) -> FloatArray:
+        """Return the number in [0, 1) that each parameter is drawn from, a row for each draw."""
+        used = words[:, 1 : 1 + len(self.parameters)]
+        return (used >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
     def _unknown(self, name: str) -> str:
         near = difflib.get_close_matches(name, self.names, n=1) or [

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor, nn
 
 from nepsbench.spaces.cells import JAHS_EDGES, Cell
@@ -18,14 +17,21 @@ _INPUT, _OUTPUT = 0, 3
 
 
 class ConvBN(nn.Sequential):
-    """Activation, convolution without bias, batch normalisation; in this order."""
+    """Activation, convolution, batch normalisation; in this order."""
 
     def __init__(
-        self, c_in: int, c_out: int, *, kernel: int, activation: Activation, stride: int = 1
+        self,
+        c_in: int,
+        c_out: int,
+        *,
+        kernel: int,
+        activation: Activation,
+        stride: int = 1,
+        bias: bool = False,
     ) -> None:
         super().__init__(
             activation(),
-            nn.Conv2d(c_in, c_out, kernel, stride=stride, padding=kernel // 2, bias=False),
+            nn.Conv2d(c_in, c_out, kernel, stride=stride, padding=kernel // 2, bias=bias),
             nn.BatchNorm2d(c_out),
         )
 
@@ -36,17 +42,41 @@ class CellModule(nn.Module):
     Every edge has its module, so that parameters and FLOPs are the published ones, but an edge that
     cannot change the output (its source holds only zeros, or nothing leads on from its target) is
     not computed. The result is the same: such edges would add zeros, or be read by nobody.
+
+    Args:
+        cell: The cell.
+        width: Channels of every node but the first.
+        activation: Of its convolutions.
+        c_in: Channels of the first node, ``width`` without.
+        count_include_pad: Whether pooling counts the padding.
     """
 
-    def __init__(self, cell: Cell, width: int, activation: Activation) -> None:
+    def __init__(
+        self,
+        cell: Cell,
+        width: int,
+        activation: Activation,
+        *,
+        c_in: int | None = None,
+        count_include_pad: bool = False,
+    ) -> None:
         super().__init__()
+        channels = {_INPUT: width if c_in is None else c_in}
         self.operations = nn.ModuleList(
-            _operation(name, width=width, activation=activation) for name in cell
+            _operation(
+                name,
+                channels.get(source, width),
+                width,
+                activation=activation,
+                count_include_pad=count_include_pad,
+            )
+            for (source, _), name in zip(JAHS_EDGES, cell, strict=True)
         )
+        self._width = width
         self._live = _live_edges(cell)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (images, width, height, width) to the same shape."""
+        """Map (images, c_in, height, width) to as many channels as the cell's width."""
         nodes: list[Tensor | None] = [x, None, None, None]
         for edge in self._live:
             source, target = JAHS_EDGES[edge]
@@ -54,17 +84,24 @@ class CellModule(nn.Module):
             present = nodes[target]
             nodes[target] = arriving if present is None else present + arriving
         output = nodes[_OUTPUT]
-        return torch.zeros_like(x) if output is None else output
+        return x.new_zeros(len(x), self._width, *x.shape[2:]) if output is None else output
 
 
-def _operation(name: str, *, width: int, activation: Activation) -> nn.Module:
+def _operation(
+    name: str, c_in: int, c_out: int, *, activation: Activation, count_include_pad: bool
+) -> nn.Module:
     """Return the module of one edge. ``none`` never runs, so a placeholder stands for it."""
-    if name in ("skip_connect", "none"):
+    if name == "none" or (name == "skip_connect" and c_in == c_out):
         return nn.Identity()
+    if name == "skip_connect":
+        return nn.Sequential(nn.Conv2d(c_in, c_out, 1, bias=False), nn.BatchNorm2d(c_out))
     if name == "avg_pool_3x3":
-        return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
+        pool = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=count_include_pad)
+        if c_in == c_out:
+            return pool
+        return nn.Sequential(ConvBN(c_in, c_out, kernel=1, activation=activation), pool)
     kernel = {"nor_conv_3x3": 3, "nor_conv_1x1": 1}[name]
-    return ConvBN(width, width, kernel=kernel, activation=activation)
+    return ConvBN(c_in, c_out, kernel=kernel, activation=activation)
 
 
 def _live_edges(cell: Cell) -> tuple[int, ...]:

@@ -11,7 +11,15 @@ from torch import nn
 from nepsbench.errors import SpecError
 from nepsbench.spaces.parameters import Scalar
 
-_MODULES = {"nepsbench101": "nepsbench.spaces.networks.nepsbench101"}
+_MODULES = {
+    name: f"nepsbench.spaces.networks.{name}"
+    for name in ("nepsbench101", "nasbench101", "nasbench201", "nats_size", "nashpobench2")
+} | {
+    "nds_nas_cell": "nepsbench.spaces.networks.nds_cell",
+    "nds_residual_bottleneck": "nepsbench.spaces.networks.nds_stages",
+    "nds_residual_basic": "nepsbench.spaces.networks.nds_stages",
+    "nds_vanilla": "nepsbench.spaces.networks.nds_stages",
+}
 
 
 class _Builder(Protocol):

@@ -15,20 +15,24 @@ def count_params(network: nn.Module) -> float:
     return sum(p.numel() for p in network.parameters() if p.requires_grad) / 1e6
 
 
-def count_flops(network: nn.Module, input_shape: tuple[int, int, int]) -> float:
+def count_flops(
+    network: nn.Module, input_shape: tuple[int, int, int], *, bias: int = 0, norm: int = 0
+) -> float:
     """Return the multiply-accumulates of one image's forward pass, in millions.
 
     Convolutions and linear layers count, those on cell edges that need not be computed too, as in
-    NAS-Bench-201; normalisation, activation, pooling and sums do not.
+    NAS-Bench-201; activation, pooling and sums do not. Benchmarks differ in the small rest:
+    NATS-Bench publishes numbers with ``bias=1``, NDS with ``bias=1, norm=5``.
 
     Args:
         network: Left as it is, but for a forward pass in evaluation mode.
         input_shape: Channels, height and width of the image.
+        bias: What adding a bias counts.
+        norm: What batch normalisation of one number counts.
     """
     counts: list[int] = []
-    handles = [
-        module.register_forward_hook(partial(_count, counts=counts)) for module in _counted(network)
-    ]
+    hook = partial(_count, counts=counts, bias=bias, norm=norm)
+    handles = [module.register_forward_hook(hook) for module in _counted(network)]
     training = network.training
     network.eval()
     try:
@@ -42,10 +46,10 @@ def count_flops(network: nn.Module, input_shape: tuple[int, int, int]) -> float:
 
 
 def _counted(network: nn.Module) -> list[nn.Module]:
-    """Return the cells, and the convolutions and linear layers outside of cells."""
+    """Return the cells, and the layers with weights outside of cells."""
     found: list[nn.Module] = []
     for child in network.children():
-        if isinstance(child, CellModule | nn.Conv2d | nn.Linear):
+        if isinstance(child, CellModule | nn.Conv2d | nn.Linear | nn.BatchNorm2d):
             found.append(child)
         else:
             found += _counted(child)
@@ -53,13 +57,20 @@ def _counted(network: nn.Module) -> list[nn.Module]:
 
 
 def _count(
-    module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor, *, counts: list[int]
+    module: nn.Module,
+    _inputs: tuple[Tensor, ...],
+    output: Tensor,
+    *,
+    counts: list[int],
+    bias: int,
+    norm: int,
 ) -> None:
     """Add the products of one call: each weight is used once at each place of the output."""
-    places = output.shape[2:].numel()
-    weights = sum(
-        layer.weight.numel()
-        for layer in module.modules()
-        if isinstance(layer, nn.Conv2d | nn.Linear)
-    )
-    counts.append(weights * places)
+    each = 0
+    for layer in module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            each += layer.weight.numel()
+            each += bias * (0 if layer.bias is None else layer.bias.numel())
+        elif isinstance(layer, nn.BatchNorm2d):
+            each += norm * layer.num_features
+    counts.append(each * output.shape[2:].numel())

@@ -1,0 +1,76 @@
+"""Spaces whose configurations have numbers, from 0; tables are asked by them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nepsbench.errors import InvalidConfigurationError
+from nepsbench.spaces.parameters import Categorical, FloatArray, Scalar
+from nepsbench.spaces.space import Configuration, Space
+
+
+@dataclass(frozen=True)
+class FiniteSpace(Space):
+    """A space of choices. Without more said, the number counts like digits, the last one fastest.
+
+    A subclass whose benchmark counts otherwise overrides :attr:`size`, :meth:`codes_at` and
+    :meth:`indices_of`.
+    """
+
+    @property
+    def size(self) -> int:
+        """How many configurations there are."""
+        return prod(self._radices)
+
+    def codes_at(self, indices: NDArray[np.int64]) -> FloatArray:
+        """Return the encoded configurations with these numbers, shape (rows, parameters)."""
+        rest = np.array(indices, dtype=np.int64)
+        codes = np.empty((len(rest), len(self.parameters)))
+        for column in reversed(range(len(self.parameters))):
+            rest, codes[:, column] = np.divmod(rest, self._radices[column])
+        return codes
+
+    def indices_of(self, codes: FloatArray) -> NDArray[np.int64]:
+        """Return the number of each row of encoded configurations."""
+        indices = np.zeros(len(codes), dtype=np.int64)
+        for column, radix in enumerate(self._radices):
+            indices = indices * radix + codes[:, column].astype(np.int64)
+        return indices
+
+    def index(self, configuration: Mapping[str, Scalar]) -> int:
+        """Return the number of a configuration.
+
+        Raises:
+            InvalidConfigurationError: If it lies outside the space.
+        """
+        return int(self.indices_of(np.array([self.encode(configuration)]))[0])
+
+    def at(self, index: int) -> Configuration:
+        """Return the configuration with this number.
+
+        Raises:
+            InvalidConfigurationError: If there is none.
+        """
+        self.check_index(index)
+        return self.decode(self.codes_at(np.array([index], dtype=np.int64))[0].tolist())
+
+    def check_index(self, index: int) -> None:
+        """Raise unless ``index`` is a whole number of this space.
+
+        Raises:
+            InvalidConfigurationError: If it is anything else.
+        """
+        if isinstance(index, bool) or not hasattr(index, "__index__") or not 0 <= index < self.size:
+            raise InvalidConfigurationError(
+                f"space {self.name} has no configuration {index!r}; "
+                f"give a whole number from 0 to {self.size - 1}"
+            )
+
+    @property
+    def _radices(self) -> tuple[int, ...]:
+        return tuple(len(p.choices) for p in self.parameters if isinstance(p, Categorical))

@@ -1,0 +1,28 @@
+"""The network of space ``nasbench201``: 16 channels, five cells a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import nn
+
+from nepsbench.spaces.nasbench201 import SPACE, cell_of
+from nepsbench.spaces.networks.skeleton import cell_network
+from nepsbench.spaces.parameters import Scalar
+
+WIDTH, DEPTH = 16, 5
+
+
+def build(configuration: Mapping[str, Scalar], *, in_channels: int, classes: int) -> nn.Sequential:
+    """Return the network of ``configuration``.
+
+    Raises:
+        InvalidConfigurationError: If the configuration is not in the space.
+    """
+    return cell_network(
+        cell_of(SPACE.validate(configuration)),
+        depth=DEPTH,
+        width=WIDTH,
+        in_channels=in_channels,
+        classes=classes,
+    )
