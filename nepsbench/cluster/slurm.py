@@ -154,6 +154,7 @@ class SlurmQueue:
                 partition=words(["-p", partition] if partition else []),
                 every="1" if partition else "0",
                 account=quote(f"account={account}") if account else "",
+                qos=quote(self.cluster.qos or ""),
             )
             text += '[ -n "$no_rows" ] || tell_facts\n'
         return text

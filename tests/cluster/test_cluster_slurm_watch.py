@@ -250,7 +250,7 @@ def test_facts_are_asked_for_only_when_wanted_and_what_is_missing_stays_open(mak
     site.fake("scontrol", f"printf '{config}'")
     site.fake("sinfo", "printf 'big|7-00:00:00|180000+\\nbig|7-00:00:00|256000\\n'")
     site.fake("sacct", "exit 0")
-    site.fake("sacctmgr", "printf '\\n500\\n200\\n'")
+    site.fake("sacctmgr", "printf '|\\n500|long\\n200|\\n'")
     assert site.visit().facts is None
     facts = site.visit(facts=True).facts
     assert facts is not None
@@ -259,6 +259,7 @@ def test_facts_are_asked_for_only_when_wanted_and_what_is_missing_stays_open(mak
     assert (facts.max_submit_jobs, facts.accounting, facts.version) == (200, True, "23.11.4")
     assert site.calls("sinfo")[0].endswith("-p big")
     assert "account=proj" in site.calls("sacctmgr")[0]
+    assert "show qos where name=long " in site.calls("sacctmgr")[1]
     for name in ("scontrol", "sinfo", "sacct", "sacctmgr"):
         site.fake(name, "exit 1")
     assert site.visit(facts=True).facts is None

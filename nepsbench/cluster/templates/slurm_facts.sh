@@ -1,6 +1,6 @@
 # Tells the site's limits: fact|<name>|<value>. What it does not tell is left out.
 tell_facts() {
-  local config cluster value
+  local config cluster told qos
   choose
   config=$(timeout -k 2 @@patience scontrol "${on[@]}" show config)
   awk '$2 == "=" {
@@ -17,6 +17,12 @@ tell_facts() {
   timeout -k 2 @@patience sacct -n -P -X -S now -o JobID "${on[@]}" >&2 || return
   echo 'fact|accounting|yes'
   cluster=$(awk '$1 == "ClusterName" {print $3}' <<<"$config")
-  timeout -k 2 @@patience sacctmgr -n -P show assoc where user="$(id -un)" cluster="$cluster" \
-    @@account format=MaxSubmitJobs | awk 'NF != 0 {print "fact|max_submit_jobs|" $1}'
+  told=$(timeout -k 2 @@patience sacctmgr -n -P show assoc where user="$(id -un)" cluster="$cluster" \
+    @@account format=MaxSubmitJobs,DefaultQOS)
+  qos=@@qos
+  [ -n "$qos" ] || qos=$(awk -F '|' '$2 != "" {print $2; exit}' <<<"$told")
+  {
+    printf '%s\n' "$told"
+    timeout -k 2 @@patience sacctmgr -n -P show qos where name="${qos:-normal}" format=MaxSubmitPU
+  } | awk -F '|' '$1 ~ /^[0-9]+$/ {print "fact|max_submit_jobs|" $1}'
 } 2>/dev/null
