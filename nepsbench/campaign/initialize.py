@@ -138,7 +138,7 @@ def accept_environment(campaign: Campaign, home: Path, cluster: Cluster) -> dict
     if found["profile_hash"] != profile.hash:
         raise NepsbenchError(
             f"cluster {cluster.file.name} initialized profile {found['profile_hash'][:12]}, but "
-            f"{profile.hash[:12]} is stored here; run the initialize stage again"
+            f"{profile.hash[:12]} is stored here; {_remedy(cluster, campaign, profile)}"
         )
     write_text(folder.environment_file, text)
     return found
@@ -151,9 +151,15 @@ def _fetch_environment(cluster: Cluster, campaign: Campaign, profile: Profile) -
         if here / _RESULT in fetch_results(cluster, directory, _RESULT, here).proven:
             return (here / _RESULT).read_text()
     raise NepsbenchError(
-        f"campaign {campaign.name}: its initialize job has not ended well on cluster "
-        f"{cluster.file.name}; run its initialize stage again"
+        f"campaign {campaign.name}: cluster {cluster.file.name} has no proven result of its "
+        f"initialize job; {_remedy(cluster, campaign, profile)}"
     )
+
+
+def _remedy(cluster: Cluster, campaign: Campaign, profile: Profile) -> str:
+    """Return what makes the job run again: one that has succeeded is not repeated by itself."""
+    forget = f"nepsbench cluster forget {cluster.file.name} {_job_key(campaign, profile)}"
+    return f"run: {forget}, then the initialize stage"
 
 
 def require_initialized(campaign: Campaign, home: Path) -> dict[str, Any]:

@@ -125,10 +125,12 @@ def sweep(name: Name, home: Path | None = _HOME) -> None:
 @app.command()
 def forget(
     name: Name,
-    keys: Annotated[list[str], typer.Argument(help="Keys of settled jobs, as status --all shows.")],
+    keys: Annotated[
+        list[str], typer.Argument(help="Keys of jobs that succeeded, as status --all shows.")
+    ],
     home: Path | None = _HOME,
 ) -> None:
-    """Strike settled jobs from the ledger, so that their stage does them again.
+    """Strike jobs that succeeded from the ledger, so that their stage does them again.
 
     For results that were damaged or deleted after a job had succeeded. What the workers' journals
     hold is not trained again.
@@ -150,4 +152,6 @@ def forget(
         struck = ledger.forget(keys)
     typer.echo(f"forgot {len(struck)} jobs")
     if open_keys := sorted(known.keys() - set(struck)):
-        raise SpecError(f"job {open_keys[0]!r} is not settled; cancel it first")
+        raise SpecError(
+            f"job {open_keys[0]!r} has not succeeded: nothing is to be forgotten, run its stage"
+        )

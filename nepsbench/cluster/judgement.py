@@ -39,6 +39,10 @@ _ENDS = {
     "BOOT_FAIL": (Phase.NODE_FAILURE, Cause.NODE),
     "PREEMPTED": (Phase.FAILED, Cause.PREEMPTION),
 }
+#: Why a job waits that can never begin, in SLURM's words; sbatch takes some of these requests.
+_HOPELESS = frozenset({"BadConstraints", "PartitionTimeLimit", "PartitionNodeLimit"})
+#: Seconds for which that must last.
+_HOPE = 60.0
 #: Seconds that a preempted job has to come back to the queue.
 _REQUEUE_PATIENCE = 300.0
 #: Looks that must agree before anything but a marker counts.
@@ -122,7 +126,7 @@ def judge(attempt: Attempt, sight: Sight, now: float, patience: Patience) -> Jud
     if not sight.healthy:
         return Judgement(attempt)
     if row is not None and (alive or _may_come_back(attempt, row, now)):
-        return Judgement(_living(attempt, row, now))
+        return _living(attempt, row, now)
     if sight.end is not None:
         return _by_marker(attempt, sight, sight.end, row, now)
     if row is not None:
@@ -179,11 +183,16 @@ def _success(attempt: Attempt, end: End, row: Row | None, now: float) -> Judgeme
     return Judgement(closed)
 
 
-def _living(attempt: Attempt, row: Row, now: float) -> Attempt:
+def _living(attempt: Attempt, row: Row, now: float) -> Judgement:
     phase = Phase.QUEUED if is_waiting(row.state) else Phase.ACTIVE
     changed = (phase, row.state) != (attempt.phase, attempt.native)
     known = replace(_with_row(attempt, row), phase=phase, misses=0)
-    return replace(known, since=now) if changed else known
+    known = replace(known, since=now) if changed else known
+    if row.reason in _HOPELESS and phase is Phase.QUEUED and now - known.since >= _HOPE:
+        # Its row is a stray from now on, which the driver cancels.
+        words = f"SLURM can never start it: {row.reason}; ask for what its partition has"
+        return Judgement(_closed(replace(known, said=words), Phase.REFUSED, Cause.REFUSED, now))
+    return Judgement(known)
 
 
 def _with_row(attempt: Attempt, row: Row) -> Attempt:
@@ -207,10 +216,12 @@ def _by_marker(attempt: Attempt, sight: Sight, end: End, row: Row | None, now: f
         job_id=known.job_id or end.job_id,
         reason=end.why if row is None else known.reason,
     )
-    if end.exit_code == TRIALS_REMAIN and sight.wanted:
-        return Judgement(_closed(known, Phase.STOPPED, Cause.TIMEOUT, now))
-    if not sight.wanted:
+    if not sight.wanted or (row is not None and row.state == "CANCELLED"):
         return Judgement(_closed(known, Phase.CANCELLED, Cause.CANCELLED, now))
+    if end.exit_code == TRIALS_REMAIN:
+        told = end.why == "terminated" or (row is not None and row.state == "PREEMPTED")
+        cause = Cause.PREEMPTION if told else Cause.TIMEOUT
+        return Judgement(_closed(known, Phase.STOPPED, cause, now))
     if sight.finding is None:
         return Judgement(attempt, examine=True)
     known = replace(known, said=sight.finding.words)
@@ -224,7 +235,7 @@ def _explain(finding: Finding, end: End, row: Row | None) -> tuple[Phase, Cause]
         return Phase.OUT_OF_MEMORY, Cause.MEMORY
     if end.why == "timeout" or (row is not None and row.state in ("TIMEOUT", "DEADLINE")):
         return Phase.TIMEOUT, Cause.TIMEOUT
-    if row is not None and row.state in ("NODE_FAIL", "BOOT_FAIL", "CANCELLED", "PREEMPTED"):
+    if row is not None and row.state in ("NODE_FAIL", "BOOT_FAIL", "PREEMPTED"):
         return _ENDS[row.state]
     if end.why == "refused":
         return Phase.FAILED, Cause.LAUNCH

@@ -137,16 +137,20 @@ class Ledger:
         return [work.key for work in given_up]
 
     def forget(self, keys: Sequence[str]) -> list[str]:
-        """Strike settled works and all attempts at them, so that they can be done again.
+        """Strike works that have succeeded, and their attempts, so that they can be done again.
+
+        What failed is tried again when it is wanted again; its attempts stay, as a lost one may
+        come back and must be known then.
 
         Returns:
-            The keys that were struck; what is open is not.
+            The keys that were struck.
         """
         with self._transaction():
-            settled = [w.key for w in self.works(keys).values() if w.outcome is not Outcome.OPEN]
+            works = self.works(keys).values()
+            done = [work.key for work in works if work.outcome is Outcome.SUCCEEDED]
             for table in ("attempts", "works"):
-                self._db.executemany(f"DELETE FROM {table} WHERE key = ?", [[k] for k in settled])
-        return settled
+                self._db.executemany(f"DELETE FROM {table} WHERE key = ?", [[key] for key in done])
+        return done
 
     def works(
         self,

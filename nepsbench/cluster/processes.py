@@ -60,6 +60,7 @@ class ProcessesQueue:
             warning=str(warning_time(limit)),
             early=str(max(1, stop_time(limit))),
             limit=str(limit),
+            task=quote(fill("task")),
         )
 
     def _visit_text(self, orders: Orders) -> str:

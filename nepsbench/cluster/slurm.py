@@ -64,7 +64,8 @@ class SlurmQueue:
             cpus=str(resources.cpus_per_task),
             limit=str(resources.time_limit),
             killed_after=str(limit - min(_LIMIT_SLACK, limit // _LIMIT_SHARE)),
-            task=quote(fill("slurm_task")),
+            task=quote(fill("task")),
+            requeue=quote("yes" if self.cluster.requeue else ""),
         )
 
     def sbatch_options(self, submission: Submission) -> list[str]:
@@ -104,11 +105,13 @@ class SlurmQueue:
             + fill("slurm_queue", patience=str(_PATIENCE))
             + (fill("slurm_revoke") if submits or orders.cancel else "")
             + (fill("slurm_cancel", enough=str(_ENOUGH)) if orders.cancel else "")
+            + (fill("slurm_forgotten", patience=str(_PATIENCE)) if self.cluster.hold else "")
             + (self._submit_functions() if submits else ""),
             cluster=quote(f";{self.cluster.slurm_cluster}" if self.cluster.slurm_cluster else ""),
             tokens=words([*tokens, *orders.watch]),
             cancels="\n".join(_cancel_call(target) for target in orders.cancel),
             settles="\n".join(settles),
+            forgotten="release_forgotten" if self.cluster.hold else "",
             questions=questions(orders, submissions_folder(self.cluster))
             + self._slurm_questions(orders),
         )

@@ -74,7 +74,8 @@ def open_dataset(name: str, root: Path, *, version: str | None = None) -> Datase
     if version not in versions:
         raise DatasetError(
             f"{root / name}: dataset {name} is not prepared there"
-            f"{f' in version {version}' if version else ''}; run the initialize stage"
+            f"{f' in version {version}' if version else ''}; run the initialize stage (if its job "
+            "has succeeded before, make the ledger forget it first: nepsbench cluster forget)"
         )
     return _open(root.resolve() / name / str(version))
 

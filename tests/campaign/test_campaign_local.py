@@ -266,7 +266,10 @@ def test_an_environment_that_is_not_what_the_job_left_is_not_accepted(copy, fini
         with pytest.raises(ClusterError, match=r"environment\.json on cluster here is not what"):
             initialize.accept_environment(CAMPAIGN, copy, cluster)
         found.with_suffix(".sha256").rename(found.with_suffix(".away"))
-        with pytest.raises(NepsbenchError, match="its initialize job has not ended well"):
+        with pytest.raises(
+            NepsbenchError,
+            match="no proven result of its initialize job; run: nepsbench cluster forget",
+        ):
             initialize.accept_environment(CAMPAIGN, copy, cluster)
     finally:
         found.write_bytes(sound)

@@ -2,6 +2,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,4 +125,5 @@ def visitor(cluster: Cluster) -> Iterator[Visitor]:
     yield visitor
     for claim in Path(cluster.path("submissions")).glob("*/claims/*"):
         for pid in session(visitor.leader(claim.parent.parent.name, int(claim.name))):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)

@@ -117,6 +117,14 @@ def test_its_last_words_are_asked_for_before_a_failure_is_closed() -> None:
     assert judgement.attempt.is_open
 
 
+def test_training_that_stops_in_order_goes_on_unless_somebody_cancelled_it() -> None:
+    end = End(3, "7", "terminated", progress=12)
+    drained = look(attempt(), end=end)
+    assert (drained.phase, drained.cause) == (Phase.STOPPED, Cause.PREEMPTION)
+    cancelled = look(attempt(), rows=(row("CANCELLED"),), end=end)
+    assert (cancelled.phase, cancelled.cause) == (Phase.CANCELLED, Cause.CANCELLED)
+
+
 def test_trials_that_remain_are_no_failure() -> None:
     known = look(attempt(), end=End(3, "7", progress=12))
     assert (known.phase, known.cause, known.progress) == (Phase.STOPPED, Cause.TIMEOUT, 12)
@@ -139,6 +147,17 @@ def test_accounting_explains_what_the_queue_forgot_but_makes_no_success() -> Non
     for state, cause in (("NODE_FAIL", Cause.NODE), ("COMPLETED", Cause.LAUNCH)):
         account = Account("t", 0, state, int(NOW))
         assert look(missing, account=account, finding=FOUND).cause is cause
+
+
+def test_a_job_that_can_never_begin_is_refused_after_a_while() -> None:
+    rows = (row("PENDING", reason="BadConstraints"),)
+    known = look(attempt(native="PENDING", since=NOW), rows=rows)
+    assert known.phase is Phase.QUEUED
+    refused = look(known, NOW + 61, rows=rows)
+    assert (refused.phase, refused.cause) == (Phase.REFUSED, Cause.REFUSED)
+    assert "BadConstraints" in refused.said
+    waiting = look(known, NOW + 9999, rows=(row("PENDING", reason="Resources"),))
+    assert waiting.phase is Phase.QUEUED
 
 
 def test_a_preempted_job_has_five_minutes_to_come_back() -> None:

@@ -48,7 +48,8 @@ def test_workers_that_will_not_stop_are_ended_after_a_time_of_grace(
     visitor.cancel("t")
     visitor.cancel("t")
     end = visitor.end("t")
-    assert (end.exit_code, end.why) == (137, "terminated")
+    assert end.why == "terminated"
+    assert end.exit_code in (137, 143), "by SIGKILL; its own record, or none in time"
     visitor.wait(lambda: visitor.is_dead("t"))
 
 

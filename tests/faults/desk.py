@@ -15,7 +15,7 @@ from nepsbench.cluster.attempt import Attempt, Outcome, describe
 from nepsbench.cluster.driver import Driver
 from nepsbench.cluster.ledger import Ledger, open_ledger
 from nepsbench.cluster.tick import Tick
-from tests.faults.sites import Completion, Site
+from tests.faults.sites import Completion, Site, wait_until
 
 #: Every run of a job leaves a line here before anything else, and proves its work at the end.
 BEGIN = 'echo "$NEPSBENCH_JOB_ID" >> runs\n'
@@ -138,10 +138,11 @@ class Desk:
             (attempt,) = self.attempts(job)
             assert attempt.phase.value == "succeeded", self.story()
             assert len(self.runs(job)) == 1, self.story()
+        # The marker is a job's last word, but not its end.
+        wait_until(lambda: not self.in_queue(), what=self.story)
         tokens = {self.attempts(job)[0].place.token for job in jobs or self.jobs}
         logged = [one for one in self.completions() if one.name[3:] in tokens]
         assert len([one for one in logged if one.started]) == len(jobs or self.jobs), logged
-        assert not self.in_queue()
 
     def story(self) -> str:
         """Return all that a person would ask for."""

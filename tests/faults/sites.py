@@ -14,14 +14,15 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psutil
 
 SCRIPTS = Path(__file__).parents[2] / "include" / "slurm"
+FILTER = Path(__file__).parent / "cli_filter.lua"
 #: Small enough that each limit can be met: 4 CPUs of which the machine may have 2, indices 0 to 10.
 CONFIGURATION = {
     "CPUS": "4",
@@ -35,6 +36,7 @@ EXTRA = """\
 AuthInfo=socket={state}/run/munge.socket,cred_expire=5
 SchedulerParameters=sched_interval=1,bf_interval=1,sched_min_interval=0,batch_sched_delay=0
 SlurmdTimeout=10
+CliFilterPlugins=lua
 PartitionName=short Nodes=dev1 PriorityTier=1 PreemptMode=REQUEUE MaxTime=2 DefaultTime=1 State=UP
 """
 
@@ -165,10 +167,30 @@ class Site:
         subprocess.run([*commands[daemon], *options], env=self.environment, check=True, timeout=30)
         wait_until(lambda: self.find(daemon))
 
+    def wait_for_state(self) -> None:
+        """Return once slurmctld has written down what it knows by now; it takes up to 5 seconds."""
+        begun = time.time()
+        file = self.state / "controller/job_state"
+        self.call(
+            "scontrol", "update", "partition=low", "state=up"
+        )  # else nothing is to be written
+        wait_until(lambda: file.exists() and file.stat().st_mtime > begun + 0.1, seconds=20)
+
+    def lose_state(self) -> None:
+        """Start a controller that was killed as if it were new: it counts its jobs from 1 again."""
+        for file in (self.state / "controller").glob("job_state*"):
+            file.unlink()
+        for file in (self.state / "controller").glob("dbd.messages*"):
+            file.unlink()
+        self.start("slurmctld")
+        self.wait_for_controller()
+
     def restart_controller(self, *options: str, **values: str) -> None:
         """Restart slurmctld, with other values in slurm.conf: ``MaxJobCount="12"``."""
         self.kill("slurmctld", signal.SIGTERM)
-        self.conf.with_suffix(".own").exists() or shutil.copy(self.conf, self.conf.with_suffix(".own"))
+        self.conf.with_suffix(".own").exists() or shutil.copy(
+            self.conf, self.conf.with_suffix(".own")
+        )
         lines = self.conf.with_suffix(".own").read_text().splitlines()
         kept = [line for line in lines if line.partition("=")[0] not in values]
         changed = [f"{name}={value}" for name, value in values.items()]
@@ -178,9 +200,27 @@ class Site:
 
     def node_dies(self) -> None:
         """Kill everything that runs on the node at once, as a power cut does."""
-        for process in [psutil.Process(self.find("slurmd")), *self.job_processes()]:
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+        _kill([psutil.Process(self.find("slurmd")), *self.job_processes()])
+
+    def kill_job(self, job_id: str) -> None:
+        """Kill all processes of a job, its script first: nobody is left to write a marker."""
+        processes = [p for p in self.job_processes(job_id) if p.name() != "slurmstepd"]
+        _kill(sorted(processes, key=lambda process: process.name() != "slurm_script"))
+
+    @contextlib.contextmanager
+    def sbatch_held(self, moment: Literal["before", "after"]) -> Iterator[Callable[[], Any]]:
+        """Make every sbatch wait, before or after it speaks to the controller.
+
+        Yields a function that returns once an sbatch is there; it goes on after the block.
+        """
+        hold = self.state / f"hold-{moment}"
+        reached = self.state / f"hold-{moment}.reached"
+        reached.unlink(missing_ok=True)
+        hold.touch()
+        try:
+            yield lambda: wait_until(reached.exists, seconds=30)
+        finally:
+            hold.unlink()
 
     # -- what it says --------------------------------------------------------------------------
 
@@ -266,17 +306,26 @@ class Site:
 
     def _script(self, name: str) -> None:
         variables = {"STATE": str(self.state), "ACCOUNTING": "1" if self.accounting else "0"}
-        values = {**CONFIGURATION, "EXTRA_CONF": EXTRA.format(state=self.state), **variables}
+        values = {**CONFIGURATION, "EXTRA_CONF": EXTRA, **variables}
         done = subprocess.run(
             [SCRIPTS / name],
             env=os.environ
-            | {f"NEPSBENCH_SLURM_{k}": v for k, v in (values | self.variables).items()},
+            | {
+                f"NEPSBENCH_SLURM_{name}": value.replace("{state}", str(self.state))
+                for name, value in (values | self.variables).items()
+            },
             capture_output=True,
             text=True,
             timeout=300,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _kill(processes: Iterable[psutil.Process]) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def _path() -> str:
@@ -295,5 +344,6 @@ def lacking() -> str:
 def make_site(**options: Any) -> Site:
     """Start a site in a folder of its own."""
     site = Site(Path(tempfile.mkdtemp(prefix="nb-fault-")), **options)
+    shutil.copy(FILTER, site.state)
     site.up()
     return site

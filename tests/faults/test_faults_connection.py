@@ -119,7 +119,7 @@ def test_fault_09_an_answer_that_was_cut_short_is_no_answer(
         cutting_proxy(login_node.port) as proxy,
         desk_behind(login_node, proxy, tmp_path) as desk,
     ):
-        jobs = [desk.job(FOLLOWING, tasks=4, memory_mb=50 + n % 3) for n in range(24)]
+        jobs = [desk.job(FOLLOWING, cpus_per_task=4, memory_mb=50 + n % 3) for n in range(24)]
         desk.want(*jobs)
         desk.until(lambda: {a.phase.value for a in desk.ledger.attempts()} == {"queued", "active"}
                    and len(desk.ledger.attempts()) == 24)  # fmt: skip
@@ -127,9 +127,9 @@ def test_fault_09_an_answer_that_was_cut_short_is_no_answer(
         before = proxy.server_bytes
         desk.tick()
         length = proxy.server_bytes - before
-        known = desk.ledger.attempts()
         cuts = [length * percent // 100 for percent in (1, 10, 25, 40, 55, 70, 85, 95, 99)]
         for cut in cuts:
+            known = desk.ledger.attempts()
             proxy.cut_after(server_bytes=cut)
             tick = desk.tick()
             assert not tick.healthy

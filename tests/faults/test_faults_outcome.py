@@ -152,14 +152,18 @@ def restarts_of(site: Site, job_id: str) -> str:
 
 
 @pytest.mark.fast
-def test_fault_23_a_preempted_job_comes_back_and_goes_on(desk: Desk, case: NewCase) -> None:
+@pytest.mark.parametrize(("partition", "grace"), [("low", 3), ("short", 0)])
+def test_fault_23_a_preempted_job_comes_back_and_goes_on(
+    make_desk: Callable[..., Desk], case: NewCase, partition: str, grace: int
+) -> None:
     line = case(
         23,
-        injected="a job of the partition high takes all CPUs from under a running one",
+        injected="a job of the partition high takes all CPUs from under a running one "
+        f"(GraceTime={grace})",
         expected="same id, Restarts=1, goes on from its checkpoint; no new attempt",
     )
-    body = "[ -e checkpoint ] || { touch checkpoint; sleep 100; }"
-    job = desk.job(body)
+    desk = make_desk(partition=partition)
+    job = desk.job("[ -e checkpoint ] || { touch checkpoint; sleep 100; }")
     desk.want(job)
     attempt = desk.until_phase(job, "active")
     wait_until(lambda: Path(job.directory, "checkpoint").exists())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -46,13 +47,14 @@ def test_fault_07_a_controller_that_is_down_changes_nothing(
         expected="unhealthy, no state changes; the outcomes as if nothing had been",
     )
     site = desk.site
-    ends, runs, waits = desk.job(WAIT), desk.job(WAIT), desk.job(WAIT, tasks=4)
+    ends, runs, waits = desk.job(WAIT), desk.job(WAIT), desk.job(WAIT, cpus_per_task=4)
     desk.want(ends, runs)
     desk.until(lambda: [desk.runs(ends), desk.runs(runs)] if desk.runs(runs) else None)
     desk.until_phase(runs, "active")
     desk.until_phase(ends, "active")
     desk.want(waits)
     desk.until_phase(waits, "queued")
+    site.wait_for_state()
     site.kill("slurmctld")
     before = what_is_known(desk)
     deadline, ticks = time.monotonic() + 60 * minutes, []
@@ -82,14 +84,13 @@ def test_fault_08_a_restarted_controller_has_the_same_jobs(
         injected=f"{number.name} of slurmctld and start, a second later: one job runs, one waits",
         expected="ids and comments intact, both jobs succeed",
     )
-    runs, waits = desk.job(WAIT), desk.job(WAIT, tasks=4)
+    runs, waits = desk.job(WAIT), desk.job(WAIT, cpus_per_task=4)
     desk.want(runs)
     desk.until_phase(runs, "active")
     desk.want(waits)
     desk.until_phase(waits, "queued")
     names = desk.site.queue("%i %j %k")
-    # What SLURM has told to sbatch it may write down five seconds later.
-    time.sleep(6)
+    desk.site.wait_for_state()
     desk.site.kill("slurmctld", number)
     desk.site.start("slurmctld")
     desk.site.wait_for_controller()
@@ -101,6 +102,69 @@ def test_fault_08_a_restarted_controller_has_the_same_jobs(
     desk.settle(seconds=90)
     desk.require_one_run_each()
     line.saw(f"{names[0].split()[0]} and {names[1].split()[0]} kept; 2 runs")
+
+
+@pytest.mark.fast
+def test_fault_36_a_controller_that_forgets_a_release_is_told_again(
+    desk: Desk, case: NewCase
+) -> None:
+    line = case(
+        36,
+        injected="SIGKILL of slurmctld when it has written down a held job, not yet its release",
+        expected="the job comes back as held, is released again, and runs once",
+    )
+    site, blocker = desk.site, desk.site.call("sbatch", "--parsable", "-n4", "--wrap=sleep 100")
+    job = desk.job()
+    with site.sbatch_held("after") as arrived:
+        desk.want(job)
+        thread = threading.Thread(target=desk.tick)
+        thread.start()
+        arrived()
+        site.wait_for_state()
+    thread.join()
+    attempt = desk.until_phase(job, "queued")
+    (row,) = site.queue("%r", "-j", attempt.job_id)
+    assert row != "JobHeldUser"
+    site.kill("slurmctld")
+    site.start("slurmctld")
+    site.wait_for_controller()
+    (row,) = site.queue("%r", "-j", attempt.job_id)
+    assert row == "JobHeldUser"
+    site.call("scancel", blocker)
+    desk.settle(seconds=90)
+    desk.require_one_run_each()
+    line.saw(f"job {attempt.job_id} was held again; 1 run")
+
+
+@pytest.mark.fast
+def test_fault_37_a_controller_that_forgets_an_end_does_not_undo_it(
+    desk: Desk, case: NewCase
+) -> None:
+    line = case(
+        37,
+        injected="SIGKILL of slurmctld when a job has ended and it has not yet written that down: "
+        "it starts the job again",
+        expected="the second run leaves at the gate; the results stay",
+    )
+    site = desk.site
+    job = desk.job(WAIT)
+    desk.want(job)
+    attempt = desk.until_phase(job, "active")
+    site.wait_for_state()
+    go(job)
+    wait_until(lambda: site.runs_of(attempt.place.token), what=desk.story)
+    site.kill("slurmctld")
+    proof = Path(job.directory, "manifest").stat().st_mtime_ns
+    assert desk.settle() == [Outcome.SUCCEEDED]
+    site.start("slurmctld")
+    site.wait_for_controller()
+    site.wait_for_node()
+    desk.until(lambda: not desk.in_queue(), seconds=150)
+    assert len(desk.runs(job)) == 1
+    assert Path(job.directory, "manifest").stat().st_mtime_ns == proof
+    assert desk.ledger.works()[job.key].outcome is Outcome.SUCCEEDED
+    told = [f"{one.job_id} {one.state}" for one in desk.completions()]
+    line.saw(f"SLURM's log: {', '.join(told)}; the command ran once")
 
 
 def end_unseen(desk: Desk, job: Job) -> Attempt:
@@ -143,15 +207,14 @@ def test_fault_12_a_job_without_any_trace_is_lost_and_tried_again(
 ) -> None:
     line = case(
         12,
-        injected="SIGKILL of the job and of its shepherds: no marker; purged before anybody looks",
+        injected="SIGKILL of all processes of a job: no marker; purged before anybody looks",
         expected="lost, never a success; another attempt at once",
     )
     job = desk.job("[ -e second ] || { touch second; sleep 100; }")
     desk.want(job)
     attempt = desk.until_phase(job, "active")
     wait_until(lambda: Path(job.directory, "second").exists())
-    for process in desk.site.job_processes(attempt.job_id):
-        process.kill()
+    desk.site.kill_job(attempt.job_id)
     wait_until(lambda: desk.site.has_forgotten(attempt.job_id), seconds=150)
     begun = time.monotonic()
     assert desk.settle(seconds=150) == [Outcome.SUCCEEDED]
@@ -184,8 +247,7 @@ def lose(desk: Desk, job: Job) -> Attempt:
     """Let a running job end without a marker and without a witness."""
     attempt = desk.until_phase(job, "active")
     wait_until(lambda: desk.runs(job))
-    for process in desk.site.job_processes(attempt.job_id):
-        process.kill()
+    desk.site.kill_job(attempt.job_id)
     wait_until(lambda: desk.site.has_forgotten(attempt.job_id), seconds=150)
     return attempt
 
@@ -200,13 +262,13 @@ def test_fault_14_an_old_account_of_a_reused_id_is_ignored(
         expected="the row is ignored: lost, tried again",
     )
     site = site_with_accounts
-    site.restart_controller("-c")
+    site.kill("slurmctld")
+    site.lose_state()
     old = site.call("sbatch", "--parsable", "--wrap=true")
     wait_until(lambda: f"{old}|COMPLETED" in site.call("sacct", "-nXPo", "jobid,state"))
     site.kill("slurmctld")
     site.kill("slurmdbd", signal.SIGTERM)
-    site.start("slurmctld", "-c")
-    site.wait_for_controller()
+    site.lose_state()
     site.wait_for_node()
     with open_desk(site, tmp_path) as desk:
         job = desk.job("[ -e second ] || { touch second; sleep 100; }")
@@ -215,12 +277,9 @@ def test_fault_14_an_old_account_of_a_reused_id_is_ignored(
         first = lose(desk, job)
         assert first.job_id == old
         site.kill("slurmctld")
-        for unsent in (site.state / "controller").glob("dbd.messages*"):
-            unsent.unlink()
         site.start("slurmdbd")
         wait_until(lambda: site.call("sacct", "-nX", check=False))
-        site.start("slurmctld")
-        site.wait_for_controller()
+        site.lose_state()
         told = site.call("sacct", "-nXPDo", "jobid,jobname,state", "-j", old)
         assert told == f"{old}|wrap|COMPLETED"
         desk.ledger.set_facts(desk.file.name, desk.ledger.facts(desk.file.name)[0], 0.0)

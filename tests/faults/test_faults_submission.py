@@ -28,12 +28,6 @@ SHIM = Path(__file__).parent / "shims"
 NewCase = Callable[..., Case]
 
 
-def sbatch_of(site: Site) -> psutil.Process:
-    """Return the sbatch that runs on the login node, once there is one."""
-    found: list[psutil.Process] = wait_until(lambda: site.processes("sbatch"), seconds=20)
-    return found[0]
-
-
 @pytest.fixture
 def ticking(desk: Desk):
     """Do one tick beside the test; returns the thread."""
@@ -47,30 +41,47 @@ def ticking(desk: Desk):
 
 
 @pytest.mark.fast
-def test_fault_01_a_submission_that_timed_out_is_adopted(desk: Desk, case: NewCase) -> None:
+def test_fault_01_a_submission_that_timed_out_is_adopted(
+    desk: Desk, case: NewCase, ticking
+) -> None:
     line = case(
         1,
-        injected="SIGSTOP of slurmctld before sbatch, SIGCONT after sbatch has given up",
+        injected="SIGSTOP of slurmctld while sbatch runs, SIGCONT after sbatch has given up",
         expected="one job, adopted by its name",
     )
     job = desk.job()
     desk.want(job)
-    desk.tick()  # learns the site's limits, and submits: so this one is done with first
+    with desk.site.sbatch_held("before") as arrived:
+        thread = ticking()
+        arrived()
+        desk.site.send("slurmctld", signal.SIGSTOP)
+    thread.join()
+    (tick,) = desk.ledger.ticks(desk.file.name)
+    sent = desk.attempt(job)
+    assert sent is not None
+    assert (sent.phase, sent.job_id) == (Phase.SENT, "")
+    desk.site.send("slurmctld", signal.SIGCONT)
     desk.settle()
-    late = desk.job()
+    desk.require_one_run_each()
+    line.saw(f"sbatch timed out in a visit of {tick.seconds:.0f} s; 1 token, 1 job, 1 run")
+
+
+@pytest.mark.fast
+def test_fault_01_nothing_is_submitted_to_a_queue_that_is_silent(desk: Desk, case: NewCase) -> None:
+    line = case(
+        1,
+        injected="SIGSTOP of slurmctld before the visit begins, SIGCONT after it",
+        expected="nothing submitted in that visit; then one job",
+    )
+    job = desk.job()
+    desk.want(job)
     with desk.site.paused("slurmctld"):
-        desk.want(late)
         tick = desk.tick()
-        sent = desk.attempt(late)
-        assert not tick.healthy
-        assert sent is not None
-        assert sent.phase is Phase.SENT
+    assert not tick.healthy
+    assert not desk.ledger.attempts()
     desk.settle()
-    desk.require_one_run_each(job, late)
-    found = desk.attempt(late)
-    assert found is not None
-    assert found.place == sent.place
-    line.saw(f"sbatch timed out in {tick.seconds:.0f} s; 1 token, 1 job, 1 run")
+    desk.require_one_run_each()
+    line.saw(f"{tick.problem}; then 1 run")
 
 
 @pytest.mark.fast
@@ -84,13 +95,23 @@ def test_fault_02_a_job_whose_sbatch_was_killed_is_adopted(
     )
     job = desk.job()
     desk.want(job)
-    with desk.site.paused("slurmctld"):
+    with desk.site.sbatch_held("before") as arrived:
         thread = ticking()
-        sbatch_of(desk.site).kill()
-        thread.join()
+        arrived()
+        desk.site.send("slurmctld", signal.SIGSTOP)
+        (sbatch,) = desk.site.processes("sbatch")
+    wait_until(lambda: has_asked(sbatch))
+    sbatch.kill()
+    desk.site.send("slurmctld", signal.SIGCONT)
+    thread.join()
     desk.settle()
     desk.require_one_run_each()
     line.saw("1 token, 1 job, 1 run")
+
+
+def has_asked(sbatch: psutil.Process) -> bool:
+    """Return whether sbatch has a connection to the controller."""
+    return any(c.status == psutil.CONN_ESTABLISHED for c in sbatch.net_connections("tcp"))
 
 
 @pytest.mark.fast
@@ -100,30 +121,55 @@ def test_fault_03_a_job_whose_id_was_never_written_down_is_adopted(
     line = case(
         3,
         injected="connection cut, and the remote script killed, when sbatch has made the job and "
-        "before its id is written",
+        "not yet told its id",
         expected="one job, adopted by its name",
     )
     assert desk.file.ssh is not None
     with cutting_proxy(desk.file.ssh.port) as proxy:
         known = proxied_known_hosts(desk, proxy.port)
         desk = make_desk(ssh={"port": proxy.port, "known_hosts": str(known)})
-        job = desk.job()
-        desk.want(job)
-        with desk.site.paused("slurmctld"):
+        desk.want(desk.job())
+        with desk.site.sbatch_held("after") as arrived:
             thread = ticking(desk)
-            scripts = [p for p in sbatch_of(desk.site).parents() if p.name() == "bash"]
-            for script in scripts:
-                script.suspend()
-        wait_until(lambda: desk.in_queue())
-        proxy.cut_now()
-        for script in scripts:
-            script.kill()
-        thread.join()
+            arrived()
+            (sbatch,) = desk.site.processes("sbatch")
+            proxy.cut_now()
+            for process in [*sbatch.parents(), sbatch]:
+                if process.name() in ("bash", "timeout", "sbatch"):
+                    process.kill()
+            thread.join()
+        assert len(desk.in_queue()) == 1
         folder = Path(desk.cluster.path("submissions", desk.tokens()[0]))
         assert not (folder / "id").exists()
         desk.settle()
         desk.require_one_run_each()
     line.saw("the job was held and nowhere recorded; 1 token, 1 job, 1 run")
+
+
+@pytest.mark.fast
+def test_fault_03_a_lost_answer_is_no_lost_job(
+    desk: Desk, make_desk: Callable[..., Desk], case: NewCase, ticking
+) -> None:
+    line = case(
+        3,
+        injected="connection cut while sbatch runs; the remote script goes on alone",
+        expected="one job, adopted by the id that the script wrote down",
+    )
+    assert desk.file.ssh is not None
+    with cutting_proxy(desk.file.ssh.port) as proxy:
+        known = proxied_known_hosts(desk, proxy.port)
+        desk = make_desk(ssh={"port": proxy.port, "known_hosts": str(known)})
+        desk.want(desk.job())
+        with desk.site.sbatch_held("before") as arrived:
+            thread = ticking(desk)
+            arrived()
+            proxy.cut_now()
+            thread.join()
+        (sent,) = desk.ledger.attempts()
+        assert (sent.phase, sent.job_id) == (Phase.SENT, "")
+        desk.settle()
+        desk.require_one_run_each()
+    line.saw("1 token, 1 job, 1 run")
 
 
 @pytest.mark.fast
@@ -137,8 +183,8 @@ def test_fault_04_a_job_whose_driver_was_killed_is_adopted_by_the_next(
     )
     job = desk.job()
     desk.want(job)
-    with desk.site.paused("slurmctld"), lone_driver(desk) as driver:
-        sbatch_of(desk.site)
+    with desk.site.sbatch_held("before") as arrived, lone_driver(desk) as driver:
+        arrived()
         driver.kill()
         driver.wait()
     sent = desk.attempt(job)
@@ -267,9 +313,9 @@ def test_fault_16_a_full_queue_is_waited_for(desk: Desk, case: NewCase) -> None:
         expected="waits while it is full, then submits once",
     )
     site = desk.site
+    others = [site.call("sbatch", "--parsable", "--hold", "--wrap=true") for _ in range(12)]
     site.restart_controller(MaxJobCount="12")
     try:
-        others = [site.call("sbatch", "--parsable", "--hold", "--wrap=true") for _ in range(12)]
         jobs = desk.many(3)
         desk.want(*jobs)
         tick = desk.tick()
@@ -330,8 +376,10 @@ def test_fault_32_a_cluster_behind_a_name_is_always_named(
     calls = [call.split() for call in log.read_text().splitlines()]
     named = {call[0] for call in calls if "-M" in call or "--clusters=far" in call}
     assert {"squeue", "scancel", "scontrol"} <= named
-    without = [c for c in calls if c[0] in ("squeue", "scancel") and "-M" not in c]
-    assert not without[1:], without  # before the first id there is no name to give
+    # Before the first id there is no name to give.
+    first = next(place for place, call in enumerate(calls) if call[0] == "sbatch")
+    asked = [call for call in calls[first:] if call[0] in ("squeue", "scancel", "scontrol")]
+    assert not [call for call in asked if "-M" not in call and "config" not in call]
     line.saw(f"{len(calls)} calls; the id was kept as {desk.attempts(slow)[0].job_id}")
 
 

@@ -85,21 +85,29 @@ export NEPSBENCH_JOB_ID="$nb_id"
 [ "$jobs" = 1 ] || NEPSBENCH_JOB_ID+=_$nb_index
 @@threads
 # Should this script be killed outright, its workers are told to stop.
+nb_records=$nb_folder/tasks/$nb_index
+mkdir -p -- "$nb_records" && rm -f -- "$nb_records"/* || exit
 nb_guard=(setpriv --pdeathsig TERM --)
 "${nb_guard[@]}" true 2>/dev/null || nb_guard=()
 SECONDS=0
 for ((k = 0; k < @@tasks; k++)); do
-  NEPSBENCH_WORKER=$k "${nb_guard[@]}" timeout --foreground --preserve-status -s USR1 \
-    -k @@warning @@early "${command[@]}" </dev/null 5<&- &
+  "${nb_guard[@]}" bash -c @@task nepsbench "$nb_records" "$k" timeout --foreground \
+    --preserve-status -s USR1 -k @@warning @@early "${command[@]}" </dev/null 5<&- &
   nb_pids+=("$!")
 done
 [ -z "$nb_told" ] || kill -TERM "${nb_pids[@]}" 2>/dev/null
-nb_worst=0
 for pid in "${nb_pids[@]}"; do
   nb_await "$pid"
-  code=$?
-  [ "$code" -le "$nb_worst" ] || nb_worst=$code
 done
+# How each worker ended is on record: bash's wait loses it if a signal comes together with the end.
+nb_worst=0
+for ((k = 0; k < @@tasks; k++)); do
+  code=
+  read -r code _ <"$nb_records/$k"
+  [[ $code =~ ^[0-9]+$ ]] || code=143
+  [ "$code" -le "$nb_worst" ] || nb_worst=$code
+done 2>/dev/null
+rm -rf -- "$nb_records"
 trap '' TERM INT HUP USR1 EXIT
 if [ "$nb_worst" != 0 ] && [ "$SECONDS" -ge @@limit ]; then nb_told=timeout; fi
 # What the workers left running must not change what is judged now.

@@ -18,10 +18,13 @@ nb_refuse() {
   mark_end "$nb_folder" "$nb_index" "$nb_id" 73 refused -1 0
   exit 73
 }
-# Told to end: a marker at once, as there may be no time for a better one.
-nb_told() {
+nb_explain() {
   nb_why=terminated
   [ "$(date +%s)" -lt "$((NEPSBENCH_STARTED + @@killed_after))" ] || nb_why=timeout
+}
+# Told to end: a marker at once, as there may be no time for a better one.
+nb_told() {
+  nb_explain
   mark_end "$nb_folder" "$nb_index" "$nb_id" 143 "$nb_why" "$(progress_of "${manifests[@]}")" 0
 }
 # Prints the worst exit code: srun's, or that of a task; 143 for one that left no word of its end.
@@ -29,7 +32,7 @@ nb_worst() {
   local worst=${1:-143} task own
   for ((task = 0; task < @@tasks; task++)); do
     own=
-    read -r own <"$nb_records/$task"
+    read -r own _ <"$nb_records/$task"
     [[ $own =~ ^[0-9]+$ ]] || own=143
     [ "$own" -le "$worst" ] || worst=$own
   done 2>/dev/null
@@ -55,7 +58,7 @@ trap - EXIT
 exec 4>&1 3< <(
   trap : TERM
   srun --ntasks=@@tasks --cpus-per-task=@@cpus --kill-on-bad-exit=0 --input=none \
-    bash -c @@task nepsbench "$nb_records" "${command[@]}" >&4 4>&-
+    bash -c @@task nepsbench "$nb_records" '' "${command[@]}" >&4 4>&-
   echo "$?"
 )
 code=
@@ -69,6 +72,14 @@ for nb_wait in 0 1 3; do
   [ "$code/$nb_worst" = 0/143 ] || break
 done
 [ -e "$nb_records/0" ] || nb_why=refused
+# Within the grace of a preemption, SLURM tells the tasks only.
+if [ -z "$nb_why" ] && [ "$nb_worst" != 0 ] && grep -qs told -- "$nb_records"/*; then nb_explain; fi
 finish "$nb_folder" "$nb_index" "$nb_id" "$nb_worst" "$nb_why" "${manifests[@]}" || nb_worst=74
 rm -rf -- "$nb_records"
+# A job that ends within the grace of a preemption is over for SLURM, unless it asks to come back.
+# What was cancelled, or is out of time, is not RUNNING any more.
+if [ -n @@requeue ] && [ "$nb_why" = terminated ] && [ "$nb_worst" != 0 ] &&
+  [ "$(timeout 10 squeue -h -j "$SLURM_JOB_ID" -o %T)" = RUNNING ]; then
+  timeout 10 scontrol requeue "$SLURM_JOB_ID"
+fi
 exit "$nb_worst"

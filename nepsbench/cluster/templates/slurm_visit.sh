@@ -11,6 +11,7 @@ done 2>/dev/null
 @@cancels
 ask_queue
 @@settles
+@@forgotten
 [ -z "$changed" ] || ask_queue
 tell_queue
 @@questions
