@@ -45,6 +45,9 @@ _HOPELESS = frozenset({"BadConstraints", "PartitionTimeLimit", "PartitionNodeLim
 _HOPE = 60.0
 #: Seconds that a preempted job has to come back to the queue.
 _REQUEUE_PATIENCE = 300.0
+#: Our word for an index that waited and is gone, while the queue still has its array: SLURM leaves
+#: no row of one that is cancelled before it begins.
+_DROPPED = "CANCELLED"
 #: Looks that must agree before anything but a marker counts.
 _LOOKS = 2
 _LOST_LOOKS = 3
@@ -76,6 +79,7 @@ class Sight:
         account: What the accounting database says.
         finding: What it left, if that was asked for.
         wanted: Whether anybody still wants it.
+        siblings: The queue lists other jobs of the same submission.
     """
 
     healthy: bool
@@ -85,6 +89,7 @@ class Sight:
     account: Account | None = None
     finding: Finding | None = None
     wanted: bool = True
+    siblings: bool = False
 
 
 @dataclass(frozen=True)
@@ -266,13 +271,15 @@ def _by_queue(attempt: Attempt, sight: Sight, row: Row, now: float) -> Judgement
 def _by_absence(attempt: Attempt, sight: Sight, now: float, patience: Patience) -> Judgement:
     """Judge a job of which neither queue nor folder tells anything."""
     first = attempt.phase is not Phase.MISSING
+    dropped = first and attempt.phase is Phase.QUEUED and sight.siblings
     known = replace(
         attempt,
         phase=Phase.MISSING,
+        native=_DROPPED if dropped else attempt.native,
         misses=1 if first else attempt.misses + 1,
         since=now if first else attempt.since,
     )
-    if not sight.wanted and known.misses >= _LOOKS:
+    if known.misses >= _LOOKS and (known.native == _DROPPED or not sight.wanted):
         return Judgement(_closed(known, Phase.CANCELLED, Cause.CANCELLED, now))
     if known.misses < _LOST_LOOKS or now - known.since < patience.lost:
         return Judgement(known)

@@ -20,6 +20,7 @@ class Sights:
 
     answer: Answer | None
     rows: Mapping[Place, tuple[Row, ...]]
+    tokens: frozenset[str] = frozenset()
 
     @property
     def healthy(self) -> bool:
@@ -39,6 +40,7 @@ class Sights:
             account=_account(answer.accounts or (), attempt),
             finding=answer.findings.get(place),
             wanted=wanted,
+            siblings=place.token in self.tokens,
         )
 
 
@@ -56,7 +58,8 @@ def sights(answer: Answer | None, attempts: Iterable[Attempt]) -> Sights:
             for index in range(low, high + 1):
                 if index in (known or ()):
                     found.setdefault(Place(row.token, index), []).append(row)
-    return Sights(answer, {place: tuple(rows) for place, rows in found.items()})
+    tokens = frozenset(row.token for row in answer.rows)
+    return Sights(answer, {place: tuple(rows) for place, rows in found.items()}, tokens)
 
 
 @dataclass(frozen=True)

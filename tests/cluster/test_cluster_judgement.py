@@ -142,6 +142,15 @@ def test_absence_counts_only_in_several_healthy_snapshots_over_some_time() -> No
     assert look(known, NOW + 31, rows=(row("RUNNING"),)).phase is Phase.ACTIVE
 
 
+def test_an_index_that_is_gone_from_an_array_that_waits_was_cancelled() -> None:
+    gone = look_again(attempt(native="PENDING"), siblings=True)
+    assert (gone.phase, gone.cause) == (Phase.CANCELLED, Cause.CANCELLED)
+    running = attempt(phase=Phase.ACTIVE, native="RUNNING")
+    assert look_again(running, 5, siblings=True).phase is Phase.MISSING
+    back = look(look(attempt(native="PENDING"), siblings=True), rows=(row("RUNNING"),))
+    assert (back.phase, back.native) == (Phase.ACTIVE, "RUNNING")
+
+
 def test_accounting_explains_what_the_queue_forgot_but_makes_no_success() -> None:
     missing = attempt(phase=Phase.MISSING, misses=5, since=NOW - 60)
     for state, cause in (("NODE_FAIL", Cause.NODE), ("COMPLETED", Cause.LAUNCH)):
