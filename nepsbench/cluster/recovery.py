@@ -77,11 +77,17 @@ def next_step(
 
 
 def _spent(ended: Sequence[Attempt], cause: Cause) -> int:
-    """Return how many attempts of the round ended by ``cause``; progress makes good a time-out."""
+    """Return how many attempts of the round ended by ``cause``.
+
+    Progress makes good a time-out, and a submission that never reached the queue is a broken line's
+    fault, not the job's.
+    """
     spent, done = 0, 0
     for attempt in ended:
-        if attempt.cause is cause and not (cause is Cause.TIMEOUT and attempt.progress > done):
-            spent += 1
+        excused = (cause is Cause.TIMEOUT and attempt.progress > done) or (
+            cause is Cause.LAUNCH and not attempt.job_id
+        )
+        spent += attempt.cause is cause and not excused
         done = max(done, attempt.progress)
     return spent
 

@@ -63,6 +63,12 @@ def test_a_time_out_after_progress_costs_nothing() -> None:
     assert follow(*five, progress=(1, 1, 1, 1, 1)).outcome is Outcome.FAILED
 
 
+def test_a_submission_that_never_arrived_costs_nothing() -> None:
+    assert follow(*[Cause.LAUNCH] * 9) == Again(ASKED)
+    arrived = [replace(attempt, job_id="7") for attempt in ended(*[Cause.LAUNCH] * 2)]
+    assert next_step(WORK, arrived, {Cause.LAUNCH: 1}, NO_CAPS).outcome is Outcome.FAILED
+
+
 def test_a_shortage_of_memory_asks_for_half_as_much_again_up_to_the_nodes_share() -> None:
     assert follow(Cause.MEMORY) == Again(replace(ASKED, memory_mb=1500))
     some = follow(Cause.MEMORY, caps=Caps(memory_mb_per_node=2400))

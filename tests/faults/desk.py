@@ -119,6 +119,10 @@ class Desk:
         """Return all attempts, oldest first."""
         return self.ledger.attempts([job.key])
 
+    def made(self, job: Job) -> list[Attempt]:
+        """Return the attempts that SLURM took."""
+        return [attempt for attempt in self.attempts(job) if attempt.job_id]
+
     def tokens(self) -> list[str]:
         """Return every token that was ever sent, each once."""
         return list(dict.fromkeys(attempt.place.token for attempt in self.ledger.attempts()))
@@ -133,14 +137,17 @@ class Desk:
         return [row for row in self.site.queue() if f"nb-{self.ledger.home_id}-" in row]
 
     def require_one_run_each(self, *jobs: Job) -> None:
-        """Fail unless each job succeeded by one attempt and one run, by its word and SLURM's."""
+        """Fail unless each job succeeded by one submission and one run, by its word and SLURM's.
+
+        An attempt that was written down and never reached SLURM is no submission.
+        """
         for job in jobs or self.jobs:
-            (attempt,) = self.attempts(job)
+            (attempt,) = self.made(job)
             assert attempt.phase.value == "succeeded", self.story()
             assert len(self.runs(job)) == 1, self.story()
         # The marker is a job's last word, but not its end.
         wait_until(lambda: not self.in_queue(), what=self.story)
-        tokens = {self.attempts(job)[0].place.token for job in jobs or self.jobs}
+        tokens = {self.made(job)[0].place.token for job in jobs or self.jobs}
         logged = [one for one in self.completions() if one.name[3:] in tokens]
         assert len([one for one in logged if one.started]) == len(jobs or self.jobs), logged
 
