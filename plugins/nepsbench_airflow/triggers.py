@@ -14,8 +14,11 @@ from nepsbench_airflow.shared_driver import settle_within, wait_for
 if TYPE_CHECKING:
     from nepsbench_airflow.driver_seat import News
 
-#: Seconds that a kill waits for the jobs to end; Airflow allows 30. Whoever drives ends the rest.
-KILL_PATIENCE = 20.0
+#: Seconds that a kill waits for the jobs to end. Whoever drives ends the rest.
+KILL_PATIENCE = 120.0
+#: Kills under way. Airflow (3.3.2) cancels a trigger again with each message from its supervisor,
+#: about once a second, until it is gone: so what a kill does must not hang on the trigger.
+_kills: set[asyncio.Task[None]] = set()
 #: Changes that are told one by one after a tick; the rest is counted.
 _TOLD = 20
 
@@ -65,6 +68,12 @@ class ClusterJobsTrigger(BaseTrigger):
         Airflow calls this in two more cases, in which they run on: when the task is cleared, for
         the next try adopts them; and when this triggerer was thought dead and another took over.
         """
+        kill = asyncio.create_task(self._kill(), name=f"kill of {self.owner}")
+        _kills.add(kill)
+        kill.add_done_callback(_kills.discard)
+        await asyncio.shield(kill)
+
+    async def _kill(self) -> None:
         from nepsbench.home import data_home
 
         if not (given_up := await asyncio.to_thread(self._give_up)):

@@ -135,11 +135,13 @@ def log_in(platform: services.Platform) -> Iterator[Api]:
     api.close()
 
 
-def wait_until(holds: Callable[[], Any], *, seconds: float = 90) -> Any:
-    """Return what ``holds`` returns, once that is true."""
+def wait_until(
+    holds: Callable[[], Any], *, seconds: float = 90, what: Callable[[], object] = lambda: "waited"
+) -> Any:
+    """Return what ``holds`` returns, once that is true; ``what`` tells what is there instead."""
     deadline = time.monotonic() + seconds
     while not (found := holds()):
-        assert time.monotonic() < deadline
+        assert time.monotonic() < deadline, f"{what()} (for {seconds} s)"
         time.sleep(0.3)
     return found
 
@@ -221,8 +223,21 @@ class Training:
             assert task.state not in ENDED, self.log()
             return (task.state, task.try_number) == ("deferred", try_number)
 
-        wait_until(holds)
-        wait_until(lambda: "active" in self.log())  # the triggerer has it
+        wait_until(holds, what=self.tell)
+        wait_until(lambda: "active" in self.log(), what=self.log)  # the triggerer has it
+
+    def tell(self) -> str:
+        """Return the states of the run's tasks, and what the failed ones said."""
+        tasks = self.api.tasks("train_wave", self.run_id)
+        return "\n".join(
+            f"{task.task_id}: {task.state}"
+            + (
+                "\n" + self.api.log_tail("train_wave", self.run_id, task=task, lines=20)
+                if task.state == "failed"
+                else ""
+            )
+            for task in tasks
+        )
 
     @property
     def pid(self) -> int:

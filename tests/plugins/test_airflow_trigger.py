@@ -182,6 +182,21 @@ def test_a_killed_task_cancels_the_jobs_that_it_owns_and_no_others(
     assert "cancelled 1 jobs" in capsys.readouterr().out
 
 
+def test_a_kill_that_is_itself_cancelled_goes_on(ledger, endless, monkeypatch):
+    monkeypatch.setattr(triggers, "task_state", lambda _: "failed")
+    endless("one")
+
+    async def kill():
+        kill = asyncio.create_task(trigger_for("one").on_kill())
+        await asyncio.sleep(0)
+        kill.cancel()
+        await asyncio.wait([kill])
+        assert kill.cancelled()
+        await until(lambda: ledger.works()["one"].outcome is Outcome.CANCELLED)
+
+    asyncio.run(kill())
+
+
 @pytest.mark.parametrize("state", [None, "queued", "running", "deferred", "up_for_retry"])
 def test_the_jobs_of_a_task_that_goes_on_are_left_alone(ledger, endless, monkeypatch, state):
     monkeypatch.setattr(triggers, "task_state", lambda _: state)
