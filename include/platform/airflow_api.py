@@ -11,6 +11,10 @@ import httpx
 from include.platform.errors import PlatformError
 
 ACTIVE_RUN = ("queued", "running")
+#: Airflow's SQLite database has moments in which it is locked, and the server says 500.
+_REPEATABLE = ("GET", "PATCH")
+_TRIES = 6
+_PAUSE = 2.0
 
 
 @dataclass(frozen=True)
@@ -140,12 +144,18 @@ class AirflowApi:
         self._http.close()
 
     def _send(self, method: str, path: str, *, missing_ok: bool = False, **options: Any) -> Any:
-        try:
-            answer = self._http.request(method, path, **options)
-        except httpx.HTTPError as error:
-            raise PlatformError(
-                f"Airflow at {self._http.base_url} does not answer ({error}); see make status"
-            ) from None
+        tries = _TRIES if method in _REPEATABLE else 1
+        while True:
+            tries -= 1
+            try:
+                answer = self._http.request(method, path, **options)
+            except httpx.HTTPError as error:
+                raise PlatformError(
+                    f"Airflow at {self._http.base_url} does not answer ({error}); see make status"
+                ) from None
+            if not (answer.is_server_error and tries):
+                break
+            time.sleep(_PAUSE)
         if missing_ok and answer.status_code == httpx.codes.NOT_FOUND:
             return None
         if answer.is_error:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import stat
+import subprocess
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -135,8 +137,10 @@ def test_fault_03_a_job_whose_id_was_never_written_down_is_adopted(
             (sbatch,) = desk.site.processes("sbatch")
             proxy.cut_now()
             for process in [*sbatch.parents(), sbatch]:
-                if process.name() in ("bash", "timeout", "sbatch"):
-                    process.kill()
+                # Some end by themselves with their parents.
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if process.name() in ("bash", "timeout", "sbatch"):
+                        process.kill()
             thread.join()
         assert len(desk.in_queue()) == 1
         folder = Path(desk.cluster.path("submissions", desk.tokens()[0]))
@@ -421,15 +425,20 @@ def test_fault_33_a_driver_that_is_killed_again_and_again_doubles_nothing(
 ) -> None:
     line = case(
         33,
-        injected="SIGKILL of the driving process 12 times, after 0.6 to 1.7 s each, at 24 jobs",
+        injected="SIGKILL of the driving process, up to 12 times after 0.6 to 1.7 s, at 24 jobs",
         expected="24 jobs, 24 runs",
     )
     desk.want(*(desk.job("sleep 0.5", memory_mb=100 + index % 6) for index in range(24)))
+    kills = 0
     for kill in range(12):
         with lone_driver(desk) as driver:
-            with pytest.raises(Exception, match="timed out"):
-                driver.wait(0.6 + 0.1 * kill)
-            driver.send_signal(signal.SIGKILL)
+            try:
+                assert driver.wait(0.6 + 0.1 * kill) == 0
+                break  # all is done
+            except subprocess.TimeoutExpired:
+                driver.send_signal(signal.SIGKILL)
+                kills += 1
+    assert kills >= 4
     desk.settle(seconds=120)
     desk.require_one_run_each()
-    line.saw(f"{len(desk.tokens())} tokens, 24 jobs, 24 runs")
+    line.saw(f"{kills} kills, {len(desk.tokens())} tokens, 24 jobs, 24 runs")
