@@ -145,6 +145,33 @@ def test_fault_09_an_answer_that_was_cut_short_is_no_answer(
     )
 
 
+def test_fault_38_a_connection_that_falls_silent_is_given_up(
+    login_node: LoginNode, tmp_path: Path, case: NewCase
+) -> None:
+    line = case(
+        38,
+        injected="the network swallows all from the middle of an answer on: no end, no reset",
+        expected="given up in time, no state changes; the next visit makes a new connection",
+    )
+    with (
+        login_node.running(login_node.port),
+        cutting_proxy(login_node.port) as proxy,
+        desk_behind(login_node, proxy, tmp_path) as desk,
+    ):
+        job = desk.job(FOLLOWING, time_limit=600)
+        desk.want(job)
+        desk.until_phase(job, "active")
+        known = desk.ledger.attempts()
+        proxy.cut_after(server_bytes=200, how="hang")
+        tick = desk.tick()
+        assert not tick.healthy
+        assert desk.ledger.attempts() == known
+        Path(job.directory, "go").touch()
+        desk.settle()
+        desk.require_one_run_each()
+    line.saw(f"given up after {tick.seconds:.0f} s ({tick.problem}); then 1 run")
+
+
 NOISE = """\
 echo "Welcome to the cluster"
 printf 'queue|1|N/A|COMPLETED|None|n1||nb-x\\nreceipt|x|accepted|1|\\nEND-0 0\\n'

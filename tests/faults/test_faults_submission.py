@@ -42,19 +42,23 @@ def ticking(desk: Desk):
     return begin
 
 
-@pytest.mark.fast
+@pytest.mark.parametrize(
+    "hold", [pytest.param(True, marks=pytest.mark.fast), False], ids=["held", "not-held"]
+)
 def test_fault_01_a_submission_that_timed_out_is_adopted(
-    desk: Desk, case: NewCase, ticking
+    make_desk: Callable[..., Desk], case: NewCase, ticking, hold: bool
 ) -> None:
     line = case(
         1,
-        injected="SIGSTOP of slurmctld while sbatch runs, SIGCONT after sbatch has given up",
+        injected="SIGSTOP of slurmctld while sbatch runs, SIGCONT after sbatch has given up"
+        + ("" if hold else "; at a site that forbids held jobs"),
         expected="one job, adopted by its name",
     )
+    desk = make_desk(hold=hold)
     job = desk.job()
     desk.want(job)
     with desk.site.sbatch_held("before") as arrived:
-        thread = ticking()
+        thread = ticking(desk)
         arrived()
         desk.site.send("slurmctld", signal.SIGSTOP)
     thread.join()

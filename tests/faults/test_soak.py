@@ -52,7 +52,7 @@ def test_soak_200_submissions_over_connections_that_are_cut(
     make_desk: Callable[..., Desk], desk: Desk, case: Callable[..., Case]
 ) -> None:
     line = case(
-        0,
+        39,
         injected=f"soak: {SUBMISSIONS} submissions; each conversation with the cluster is cut at a "
         f"random byte of it (reset or end), but for {SPARED:.0%} (seed {SEED})",
         expected=f"{SUBMISSIONS} tokens and {SUBMISSIONS} jobs that ran exactly once, by SLURM's "
