@@ -151,8 +151,9 @@ def restarts_of(site: Site, job_id: str) -> str:
     return ""
 
 
-@pytest.mark.fast
-@pytest.mark.parametrize(("partition", "grace"), [("low", 3), ("short", 0)])
+@pytest.mark.parametrize(
+    ("partition", "grace"), [("low", 3), pytest.param("short", 0, marks=pytest.mark.fast)]
+)
 def test_fault_23_a_preempted_job_comes_back_and_goes_on(
     make_desk: Callable[..., Desk], case: NewCase, partition: str, grace: int
 ) -> None:
