@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from nepsbench.cluster.ledger import process_start
+
 #: Seconds that processes have to end after each request. Airflow's triggerer takes a second
 #: request as "at once"; after the first it waits 10 s for nothing.
 GRACE = 5.0
@@ -26,11 +28,12 @@ class Process:
 
     Attributes:
         pid: Its id, and the id of its session.
-        started: When it started, in seconds since 1970, as the system tells it.
+        started: When it started, as the kernel counts. Not the time of day: that moves by a second
+            or more when the clock is set, and the process would then seem to be another one.
     """
 
     pid: int
-    started: float
+    started: str
 
     def is_alive(self) -> bool:
         """Return whether this very process still runs."""
@@ -61,9 +64,18 @@ class Process:
     def _find(self) -> psutil.Process | None:
         try:
             process = psutil.Process(self.pid)
-            return process if abs(process.create_time() - self.started) < 1.0 else None
+            return process if start_of(self.pid) == self.started else None
         except psutil.NoSuchProcess:
             return None
+
+
+def start_of(pid: int) -> str:
+    """Return when a process started, in a form that only it has among those with its number.
+
+    Raises:
+        psutil.NoSuchProcess: If there is none.
+    """
+    return process_start(pid) or str(psutil.Process(pid).create_time())
 
 
 def start(
@@ -84,7 +96,7 @@ def start(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        process = Process(pid=child.pid, started=psutil.Process(child.pid).create_time())
+        process = Process(pid=child.pid, started=start_of(child.pid))
         _remember(record, process)
     return process
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from include.platform.processes import Process, recall, start, stop
+from include.platform.processes import Process, recall, start, start_of, stop
 
 GRACE = 0.5
 
@@ -48,7 +48,7 @@ def test_a_started_process_has_a_session_of_its_own_and_writes_to_its_log(tmp_pa
 
 def test_another_process_with_the_same_pid_is_not_taken_for_ours(tmp_path: Path) -> None:
     process = start_shell("sleep 60", tmp_path)
-    earlier = replace(process, started=process.started - 100)
+    earlier = replace(process, started="0" + process.started)
     assert not earlier.is_alive()
     assert earlier.is_replaced()
     stop([earlier], grace=GRACE)
@@ -125,6 +125,6 @@ def test_nothing_and_nonsense_are_remembered_as_none(tmp_path: Path) -> None:
 
 def test_a_finished_process_is_not_alive() -> None:
     child = subprocess.Popen(["/bin/true"])
-    process = Process(child.pid, psutil.Process(child.pid).create_time())
+    process = Process(child.pid, start_of(child.pid))
     child.wait()
     assert not process.is_alive()
