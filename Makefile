@@ -7,7 +7,7 @@ STAMP := $(VENV)/.complete
 CLUSTER ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test test-faults lint format bench slurm-up slurm-down lock clean
+.PHONY: help setup up down status demo test test-slow test-faults lint format bench slurm-up slurm-down lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ status: $(STAMP)  ## Show each service, its process, port and health
 test: $(STAMP)  ## Run the tests; those of SLURM where it is installed (ARGS="-k word" to choose)
 	$(BIN)/python -m pytest -n 2 --ignore=tests/integration --ignore=tests/faults $(ARGS) || test $$? = 5
 	$(BIN)/python -m pytest tests/integration tests/faults -m "fast or not faults" $(ARGS) || test $$? = 5
+
+test-slow: $(STAMP)  ## Count and hash whole search spaces, a quarter of an hour
+	$(BIN)/python -m pytest -m slow $(ARGS)
 
 test-faults: $(STAMP)  ## Break SLURM, SSH and Airflow for real, 45 minutes, into docs/reliability.md (root)
 	NEPSBENCH_REQUIRE_SLURM=1 NEPSBENCH_RELIABILITY=docs/reliability.md \
