@@ -95,7 +95,8 @@ def table(lines: Iterable[Line]) -> list[str]:
 
 def versions() -> str:
     """Return what the run was made with."""
-    slurm = _said("sbatch", "--version")
+    # Unlike sbatch, the daemon tells its version without a configuration.
+    slurm = _said("slurmctld", "-V")
     ssh = re.split(r"[, ]", _said("ssh", "-V"))[0].replace("_", " ")
     return (
         f"{slurm}, {ssh}, Python {platform.python_version()}, paramiko {version('paramiko')}, "
