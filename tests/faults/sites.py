@@ -166,6 +166,8 @@ class Site:
             return
         subprocess.run([*commands[daemon], *options], env=self.environment, check=True, timeout=30)
         wait_until(lambda: self.find(daemon))
+        if daemon == "slurmdbd":  # without it, slurmctld may not even start
+            wait_until(lambda: self.call("sacctmgr", "-n", "show", "cluster", check=False))
 
     def wait_for_state(self) -> None:
         """Return once slurmctld has written down what it knows by now; it takes up to 5 seconds."""

@@ -267,9 +267,9 @@ def test_fault_14_an_old_account_of_a_reused_id_is_ignored(
     old = site.call("sbatch", "--parsable", "--wrap=true")
     wait_until(lambda: f"{old}|COMPLETED" in site.call("sacct", "-nXPo", "jobid,state"))
     site.kill("slurmctld")
-    site.kill("slurmdbd", signal.SIGTERM)
     site.lose_state()
     site.wait_for_node()
+    site.kill("slurmdbd", signal.SIGTERM)
     with open_desk(site, tmp_path) as desk:
         job = desk.job("[ -e second ] || { touch second; sleep 100; }")
         desk.want(job)
