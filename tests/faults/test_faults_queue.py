@@ -136,7 +136,6 @@ def test_fault_36_a_controller_that_forgets_a_release_is_told_again(
     line.saw(f"job {attempt.job_id} was held again; 1 run")
 
 
-@pytest.mark.fast
 def test_fault_37_a_controller_that_forgets_an_end_does_not_undo_it(
     desk: Desk, case: NewCase
 ) -> None:

@@ -432,7 +432,7 @@ def test_fault_33_a_driver_that_is_killed_again_and_again_doubles_nothing(
         injected="SIGKILL of the driving process, up to 12 times after 0.6 to 1.7 s, at 24 jobs",
         expected="24 jobs, 24 runs",
     )
-    desk.want(*(desk.job("sleep 0.5", memory_mb=100 + index % 6) for index in range(24)))
+    desk.want(*(desk.job("sleep 1.2", memory_mb=100 + index % 6) for index in range(24)))
     kills = 0
     for kill in range(12):
         with lone_driver(desk) as driver:
