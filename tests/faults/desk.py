@@ -151,6 +151,12 @@ class Desk:
         logged = [one for one in self.completions() if one.name[3:] in tokens]
         assert len([one for one in logged if one.started]) == len(jobs or self.jobs), logged
 
+    def require_adoption(self) -> None:
+        """Fail unless the first submission of each job is its only one, here and for SLURM."""
+        self.require_one_run_each()
+        assert [len(self.attempts(job)) for job in self.jobs] == [1] * len(self.jobs)
+        assert len(self.completions()) == len(self.jobs), self.completions()
+
     def story(self) -> str:
         """Return all that a person would ask for."""
         works = [f"{w.key}: {w.outcome.value} {w.why}" for w in self.ledger.works().values()]

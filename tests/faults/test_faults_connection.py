@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -143,6 +144,38 @@ def test_fault_09_an_answer_that_was_cut_short_is_no_answer(
         f"{len(cuts)} cuts in {length} bytes: {len(cuts)} unhealthy ticks, no state changed, "
         f"{connections} connections"
     )
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("victim", ["squeue", "script"])
+def test_fault_09_a_visit_that_is_killed_on_the_login_node_is_no_answer(
+    desk: Desk, case: NewCase, victim: str
+) -> None:
+    line = case(
+        9,
+        injected=f"SIGKILL on the login node, while squeue waits for slurmctld: of the {victim}",
+        expected="no snapshot: nothing changes",
+    )
+    job = desk.job(FOLLOWING)
+    desk.want(job)
+    desk.until_phase(job, "active")
+    known = desk.ledger.attempts()
+    with desk.site.paused("slurmctld"):
+        visit = threading.Thread(target=desk.tick)
+        visit.start()
+        (squeue,) = wait_until(lambda: desk.site.processes("squeue"))
+        family = [squeue, *squeue.parents()]
+        for process in family:
+            if process.name() == "squeue" or (victim == "script" and process.name() == "bash"):
+                process.kill()
+        visit.join()
+    (tick,) = desk.ledger.ticks(desk.file.name)
+    assert not tick.healthy
+    assert desk.ledger.attempts() == known
+    Path(job.directory, "go").touch()
+    desk.settle()
+    desk.require_adoption()
+    line.saw(f"unhealthy ({tick.problem}), no state changed; then 1 run")
 
 
 def test_fault_38_a_connection_that_falls_silent_is_given_up(
