@@ -11,9 +11,11 @@ from enum import Enum
 from typing import Literal
 
 #: Raised with every change of the tables; a release of another version is refused by name.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
-Split = Literal["train", "valid", "test"]
+#: ``ori_test`` is a published test set that its authors later divided into ``valid`` and ``test``.
+Split = Literal["train", "valid", "test", "ori_test"]
+#: The splits that we train and evaluate on.
 SPLITS: tuple[Split, ...] = ("train", "valid", "test")
 
 
@@ -86,7 +88,8 @@ def _split_metrics(split: Split) -> tuple[Metric, ...]:
     )
 
 
-METRICS: tuple[Metric, ...] = (
+#: What our own training measures of every trial.
+TRAINED_METRICS: tuple[Metric, ...] = (
     Metric("params", "trials", "M", "min", None, True, "trainable parameters, in millions"),
     Metric(
         "flops", "trials", "M", "min", None, True,
@@ -107,24 +110,53 @@ METRICS: tuple[Metric, ...] = (
     Metric("memory_swap", "epochs", "MB", "min", None, False, "swapped memory of the worker"),
 )  # fmt: skip
 
+#: What only tables that others published tell.
+PUBLISHED_METRICS: tuple[Metric, ...] = (
+    Metric("total_time", "trials", "s", "min", None, False,
+           "wall time of the whole trial, with every evaluation and interruption"),
+    Metric("ori_test_loss", "epochs", "1", "min", "ori_test", True,
+           "mean loss over the published test set, valid and test together"),
+    Metric("ori_test_acc", "epochs", "%", "max", "ori_test", True,
+           "accuracy on the published test set, valid and test together"),
+    Metric("ori_test_duration", "epochs", "s", "min", "ori_test", False,
+           "wall time of a pass over the published test set"),
+    *(Metric(f"{split}_acc5", "epochs", "%", "max", split, True,
+             f"accuracy of the five likeliest classes on the {split} split")
+      for split in (*SPLITS, "ori_test")),
+)  # fmt: skip
+
+METRICS: tuple[Metric, ...] = (*TRAINED_METRICS, *PUBLISHED_METRICS)
+
 EPOCH_METRICS = tuple(metric for metric in METRICS if metric.table == "epochs")
 TRIAL_METRICS = tuple(metric for metric in METRICS if metric.table == "trials")
 
+#: A trial's key. Of an imported table, ``taskid`` is the configuration's number in the published
+#: table, and ``model_idx`` counts its trials from 1.
 KEY = ("profile", "taskid", "model_idx")
+#: The ``origin`` of our own trials.
+TRAINED = "trained"
 
 #: Columns of ``trials``. The configuration's parameters stand behind them under their own names.
 TRIAL_COLUMNS: tuple[Column, ...] = (
     Column("profile", "string", "the sampling profile that drew the trial"),
     Column("taskid", "int64", "the bit-stream"),
     Column("model_idx", "int64", "the draw within the bit-stream, from 1"),
+    Column("origin", "string", "'trained' by us, or the kind of published table"),
     Column("config_id", "string", "16 hex digits that name the configuration"),
-    Column("seed", "int64", "training seed"),
+    Column("architecture_id", "string", "16 hex digits, equal across spaces for equal cells", True),
+    Column("seed", "int64", "training seed; missing where none was published", nullable=True),
     Column("status", "string", "outcome, see Status"),
     Column("reason", "string", "why it is not complete", nullable=True),
     Column("epochs", "int64", "epochs trained"),
     Column("target_epochs", "int64", "epochs that the last wave asked for"),
-    Column("params", "float64", "see metric dictionary", nullable=True),
-    Column("flops", "float64", "see metric dictionary", nullable=True),
+    Column(
+        "horizon",
+        "int64",
+        "epochs that the learning-rate schedule is made for; trials that differ in it are "
+        "different trainings",
+        nullable=True,
+    ),
+    *(Column(m.name, "float64", m.description, nullable=True) for m in TRIAL_METRICS),
     Column("space", "string", "search space"),
     Column("space_version", "int64", "its version"),
     Column("dataset", "string", "dataset"),
@@ -146,7 +178,7 @@ EPOCH_COLUMNS: tuple[Column, ...] = (
     Column("profile", "string", "the sampling profile that drew the trial"),
     Column("taskid", "int64", "the bit-stream"),
     Column("model_idx", "int64", "the draw within the bit-stream, from 1"),
-    Column("epoch", "int64", "from 1"),
+    Column("epoch", "int64", "from 1; 0, in published tables, is before any training"),
     *(Column(m.name, "float64", m.description, nullable=True) for m in EPOCH_METRICS),
 )
 

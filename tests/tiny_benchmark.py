@@ -52,6 +52,7 @@ def metrics_of(configuration: Configuration, epoch: int, seed: int = 0) -> dict[
 def trial(configuration: Configuration, model_idx: int, **changes: object) -> dict[str, object]:
     """A row of ``trials``: complete after 4 epochs, unless ``changes`` say otherwise."""
     row: dict[str, object] = dict.fromkeys(column.name for column in TRIAL_COLUMNS)
+    row |= {"origin": "trained", "horizon": 200}
     row |= {"profile": "tiny", "taskid": 0, "model_idx": model_idx, "seed": 0}
     row |= {"config_id": SPACE.config_id(configuration), "status": "complete", "epochs": 4}
     row |= {"target_epochs": 4, "params": 0.01 * float(configuration["W"]), "flops": 2.5}

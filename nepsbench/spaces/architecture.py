@@ -68,6 +68,11 @@ def architecture_ids(space: Space, codes: FloatArray) -> list[str]:
     return [ids[key] for key in keys]
 
 
+def has_architecture(space: Space) -> bool:
+    """Return True if configurations of the space have an architecture id."""
+    return space.name in _MODULES
+
+
 def module_of(space: Space) -> Any:
     """Return the module that says what the architecture of a space's configurations is.
 

@@ -110,6 +110,7 @@ def _begun(trial: TrialSpec, journal: JournalWriter) -> Iterator[None]:
 def _journal_outcome(
     trial: TrialSpec, bench: Workbench, progress: Progress, status: Status, reason: str | None
 ) -> None:
+    recipe = get_recipe(bench.job.recipe)
     bench.journal.append(
         {
             "kind": "trial",
@@ -119,7 +120,8 @@ def _journal_outcome(
             "reason": reason,
             "target_epochs": bench.job.target_epochs,
             "dataset_version": bench.dataset.record.version,
-            "recipe": get_recipe(bench.job.recipe).label,
+            "recipe": recipe.label,
+            "horizon": recipe.horizon,
             "ended": _now(),
             **progress.columns(),
         }

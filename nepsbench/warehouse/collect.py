@@ -14,8 +14,9 @@ import pyarrow as pa
 
 from nepsbench.errors import ConflictError, InvalidResultError
 from nepsbench.journal import read_journal
-from nepsbench.schema import EPOCH_METRICS, METRICS_BY_NAME, TRIAL_COLUMNS
+from nepsbench.schema import EPOCH_METRICS, METRICS_BY_NAME, TRAINED, TRIAL_COLUMNS
 from nepsbench.spaces import get_space
+from nepsbench.spaces.architecture import architecture_ids
 from nepsbench.spaces.columns import encode_column
 from nepsbench.warehouse.tables import epoch_schema, trial_schema
 from nepsbench.warehouse.views import literal, query_text
@@ -23,8 +24,8 @@ from nepsbench.warehouse.views import literal, query_text
 _CHUNK = 20_000
 
 #: Columns of a trial that its profile knows; the others come from the journals.
-_DRAWN = ("profile", "taskid", "model_idx", "config_id", "seed", "space", "space_version",
-          "dataset")  # fmt: skip
+_DRAWN = ("profile", "taskid", "model_idx", "origin", "config_id", "architecture_id", "seed",
+          "space", "space_version", "dataset")  # fmt: skip
 _RECORDED = tuple(column for column in TRIAL_COLUMNS if column.name not in _DRAWN)
 _FACTS = tuple(metric.name for metric in EPOCH_METRICS if metric.reproducible)
 
@@ -126,13 +127,15 @@ def _utc(value: str | float) -> datetime:
 def _drawn(profile: str, table: pa.Table, space_name: str, dataset: str) -> pa.Table:
     """Return the columns of ``trials`` that the profile knows."""
     space, rows = get_space(space_name), table.num_rows
-    codes = [encode_column(parameter, table[parameter.name]) for parameter in space.parameters]
-    ids = space.config_ids(np.column_stack(codes)) if rows else []
+    columns_of_codes = [encode_column(p, table[p.name]) for p in space.parameters]
+    codes = np.column_stack(columns_of_codes) if rows else np.empty((0, len(space.names)))
     columns = {
         "profile": pa.repeat(profile, rows),
         "taskid": table["taskid"],
         "model_idx": table["model_idx"],
-        "config_id": pa.array(ids, pa.string()),
+        "origin": pa.repeat(TRAINED, rows),
+        "config_id": pa.array(space.config_ids(codes), pa.string()),
+        "architecture_id": pa.array(architecture_ids(space, codes), pa.string()),
         "seed": table["seed"],
         "space": pa.repeat(space.name, rows),
         "space_version": pa.repeat(pa.scalar(space.version, pa.int64()), rows),

@@ -49,6 +49,26 @@ class StreamEntry(Section):
     end_word: int
 
 
+class ImportedFile(Section):
+    """A published file that was imported."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+class ImportEntry(Section):
+    """An import of a published table: what was read, and which profiles it made."""
+
+    name: str
+    kind: str
+    sources: tuple[ImportedFile, ...]
+    options: dict[str, str | int | float | bool]
+    profiles: tuple[str, ...]
+    code_version: str
+    created: datetime
+
+
 class Commit(Section):
     """A state of the warehouse."""
 
@@ -56,6 +76,7 @@ class Commit(Section):
     created: datetime = datetime.min.replace(tzinfo=timezone.utc)
     files: tuple[FileEntry, ...] = ()
     streams: tuple[StreamEntry, ...] = ()
+    imports: tuple[ImportEntry, ...] = ()
 
     def select(
         self,
@@ -78,13 +99,15 @@ class Commit(Section):
         *,
         files: tuple[FileEntry, ...] | None = None,
         streams: tuple[StreamEntry, ...] | None = None,
+        imports: tuple[ImportEntry, ...] | None = None,
     ) -> Commit:
-        """Return the next commit, with new files or streams in place of the present ones."""
+        """Return the next commit, with what is given in place of the present parts."""
         return Commit(
             number=self.number + 1,
             created=datetime.now(timezone.utc),
             files=self.files if files is None else files,
             streams=self.streams if streams is None else streams,
+            imports=self.imports if imports is None else imports,
         )
 
 

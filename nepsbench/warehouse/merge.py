@@ -73,6 +73,20 @@ def show_both_sides(
             connection.register(f"stored_{table}", rows.schema.empty_table())
 
 
+def refuse_second_home(commit: Commit, *, benchmark: str, profile: str) -> None:
+    """Refuse a profile whose trials are in another benchmark.
+
+    Raises:
+        ConflictError: If they are.
+    """
+    for entry in commit.select(profile=profile):
+        if entry.benchmark != benchmark:
+            raise ConflictError(
+                f"{benchmark}: profile {profile} has its trials in benchmark {entry.benchmark}; "
+                "a profile belongs to one benchmark; give the other one a name of its own"
+            )
+
+
 def refuse_broken(connection: duckdb.DuckDBPyConnection, *, benchmark: str, profile: str) -> None:
     """Refuse results that contradict themselves.
 

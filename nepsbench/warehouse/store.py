@@ -13,7 +13,6 @@ import duckdb
 import pyarrow as pa
 
 from nepsbench.errors import (
-    ConflictError,
     CorruptedFileError,
     InvalidResultError,
     QueryError,
@@ -102,7 +101,7 @@ class Warehouse:
             ConflictError: If a stored trial or epoch contradicts; nothing is written.
             StorageError: If the disk is full; nothing is changed.
         """
-        _refuse_name(benchmark, "benchmark")
+        refuse_name(benchmark, "benchmark")
         new: dict[Table, pa.Table] = {
             "trials": sound_trials(benchmark, trials),
             "epochs": sound_epochs(benchmark, epochs),
@@ -110,8 +109,8 @@ class Warehouse:
         profile = _only_profile(benchmark, new)
         if profile is None:
             return IngestReport(0, 0, 0, 0, 0, self.commit.number)
-        with self._writing() as commit, self._scratch() as connection:
-            _refuse_second_home(commit, benchmark=benchmark, profile=profile)
+        with self.writing() as commit, self._scratch() as connection:
+            merge.refuse_second_home(commit, benchmark=benchmark, profile=profile)
             merge.show_both_sides(
                 connection,
                 home=self.home,
@@ -146,10 +145,10 @@ class Warehouse:
         Raises:
             StreamReuseError: If another profile used some of them, or the profile was changed.
         """
-        with self._writing() as commit:
+        with self.writing() as commit:
             ledger = streams.reserve(commit.streams, profile, ranges, profile_hash=profile_hash)
             if ledger != commit.streams:
-                self._publish(commit.following(streams=ledger))
+                self.publish(commit.following(streams=ledger))
 
     def set_mlflow_runs(self, profile: str, runs: Mapping[tuple[int, int], str]) -> None:
         """Note the MLflow run of each trial of ``profile``; keys are (taskid, model_idx)."""
@@ -160,7 +159,7 @@ class Warehouse:
                 "run_id": pa.array(list(runs.values()), pa.string()),
             }
         )
-        with self._writing() as commit, self._scratch() as connection:
+        with self.writing() as commit, self._scratch() as connection:
             for entry in commit.select(table="trials", profile=profile):
                 source = views.scan(self.home, [entry.path])
                 connection.register("runs", new)
@@ -197,7 +196,7 @@ class Warehouse:
 
     def rebuild(self) -> None:
         """Write the DuckDB file again from the Parquet files."""
-        with self._writing() as commit, views.database(self.home, commit) as publish:
+        with self.writing() as commit, views.database(self.home, commit) as publish:
             publish()
 
     def drop(self, profile: str) -> int:
@@ -209,11 +208,12 @@ class Warehouse:
         Raises:
             SpecError: If there are no results of that profile.
         """
-        with self._writing() as commit:
+        with self.writing() as commit:
             kept = tuple(entry for entry in commit.files if entry.profile != profile)
             if len(kept) == len(commit.files):
                 raise SpecError(f"{self.home}: the warehouse holds no results of {profile!r}")
-            self._publish(commit.following(files=kept))
+            imports = tuple(each for each in commit.imports if profile not in each.profiles)
+            self.publish(commit.following(files=kept, imports=imports))
             return len(commit.files) - len(kept)
 
     def verify(self) -> None:
@@ -232,7 +232,7 @@ class Warehouse:
                 )
 
     @contextmanager
-    def _writing(self) -> Iterator[Commit]:
+    def writing(self) -> Iterator[Commit]:
         """Be the one writer, from the newest commit on; a failure leaves no files."""
         with storage_errors(self.home), writer_lock(self.home, wait=self.wait):
             commit = newest_commit(self.home)
@@ -244,7 +244,7 @@ class Warehouse:
                 sweep(self.home, newest_commit(self.home))
                 raise
 
-    def _publish(self, commit: Commit) -> None:
+    def publish(self, commit: Commit) -> None:
         """Make ``commit`` the state. All that needs space comes before the renames."""
         with views.database(self.home, commit) as publish:
             write_commit(self.home, commit)
@@ -291,7 +291,7 @@ class Warehouse:
                         sha256=written.sha256,
                     )
                 )
-        self._publish(commit.following(files=tuple(files)))
+        self.publish(commit.following(files=tuple(files)))
 
     def _write(self, connection: duckdb.DuckDBPyConnection, source: str, target: Path) -> _Written:
         """Write the rows of ``source`` to a Parquet file and bring it to the disk."""
@@ -345,21 +345,17 @@ def _only_profile(benchmark: str, tables: Mapping[Table, pa.Table]) -> str | Non
             "ingest them one profile at a time"
         )
     for profile in profiles:
-        _refuse_name(profile, "profile")
+        refuse_name(profile, "profile")
         return str(profile)
     return None
 
 
-def _refuse_second_home(commit: Commit, *, benchmark: str, profile: str) -> None:
-    for entry in commit.select(profile=profile):
-        if entry.benchmark != benchmark:
-            raise ConflictError(
-                f"{benchmark}: profile {profile} has its trials in benchmark {entry.benchmark}; "
-                "a profile belongs to one benchmark; give the other one a name of its own"
-            )
+def refuse_name(name: str, what: str) -> None:
+    """Refuse a name that cannot be part of a file's.
 
-
-def _refuse_name(name: str, what: str) -> None:
+    Raises:
+        SpecError: If it cannot.
+    """
     if not _SAFE_NAME.fullmatch(name):
         raise SpecError(
             f"{what} name {name!r} cannot be a file name; use letters, digits, '.', '_' and '-'"

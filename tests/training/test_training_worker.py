@@ -18,7 +18,7 @@ from nepsbench.cluster.warning import stop_time
 from nepsbench.errors import CorruptedFileError, DatasetError, SpecError, StorageError
 from nepsbench.journal import JournalWriter
 from nepsbench.manifest import read_manifest
-from nepsbench.schema import EPOCH_METRICS, TRIAL_COLUMNS
+from nepsbench.schema import PUBLISHED_METRICS, TRAINED_METRICS, TRIAL_COLUMNS
 from nepsbench.training import checkpoint
 from nepsbench.training import trial as trial_module
 from nepsbench.training.recipe import Recipe
@@ -31,13 +31,16 @@ def test_the_journal_has_every_metric_and_the_provenance(make_job, tmp_path):
     begin, *epochs, record = journal_records(job)
     assert begin == {"kind": "begin", "taskid": 0, "model_idx": 1}
     assert [r["epoch"] for r in epochs] == [1, 2]
-    assert all(set(r["metrics"]) == {m.name for m in EPOCH_METRICS} for r in epochs)
+    measured = {m.name for m in TRAINED_METRICS if m.table == "epochs"}
+    assert all(set(r["metrics"]) == measured for r in epochs)
     assert record["status"] == "complete"
     assert record["reason"] is None
     assert record["job_id"] is None
     assert record["params"] == pytest.approx(4822e-6)
-    known_elsewhere = {"profile", "config_id", "seed", "space", "space_version", "dataset"}
-    columns = {c.name for c in TRIAL_COLUMNS} - known_elsewhere - {"mlflow_run_id"}
+    known_elsewhere = {"profile", "origin", "config_id", "architecture_id", "seed", "space"}
+    known_elsewhere |= {"space_version", "dataset", "mlflow_run_id"}
+    columns = {c.name for c in TRIAL_COLUMNS} - known_elsewhere
+    columns -= {m.name for m in PUBLISHED_METRICS}
     assert set(record) - {"kind"} == columns
     assert record["started"] < record["ended"]
     assert summary.counts == read_manifest(job / "results/worker-0.sha256").outcomes

@@ -40,6 +40,7 @@ def _trial(profile: str, index: int, epochs: int, target: int) -> dict[str, obje
         "profile": profile,
         "taskid": index // 2,
         "model_idx": index % 2 + 1,
+        "origin": "trained",
         "config_id": SPACE.config_id(configuration),
         "seed": 1000 + index,
         "status": "complete" if epochs == target else "timeout",

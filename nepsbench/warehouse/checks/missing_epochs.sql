@@ -1,4 +1,4 @@
--- error: epochs are missing
+-- error: epochs of our own trials are missing
 SELECT benchmark, profile, taskid, model_idx,
   (trials.epochs - coalesce(stored, 0)) || ' of ' || trials.epochs || ' epochs are missing' AS detail
 FROM trials
@@ -6,4 +6,4 @@ LEFT JOIN (
   SELECT benchmark, profile, taskid, model_idx, count(DISTINCT epoch) AS stored
   FROM epochs WHERE epoch >= 1 GROUP BY ALL
 ) USING (benchmark, profile, taskid, model_idx)
-WHERE coalesce(stored, 0) < trials.epochs
+WHERE origin = 'trained' AND coalesce(stored, 0) < trials.epochs

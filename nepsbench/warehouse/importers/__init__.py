@@ -1,0 +1,67 @@
+"""Importers of published benchmarks, by kind. One is imported when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+from nepsbench.errors import SpecError
+from nepsbench.warehouse.importers.block import Block
+
+#: Told how far an import is: ``(done, total)`` in any one unit.
+Progress = Callable[[int, int], None]
+Option = str | int | float | bool
+
+
+class Importer(Protocol):
+    """What an importer's module has: which files it reads, and what is in them."""
+
+    def sources(self, path: Path, **options: Option) -> list[Path]:
+        """Return every file that an import of ``path`` reads, in order.
+
+        Raises:
+            SpecError: If ``path`` is nothing that this importer reads.
+        """
+
+    def read(self, path: Path, *, progress: Progress, **options: Option) -> Iterator[Block]:
+        """Yield the published trials, a block at a time.
+
+        Raises:
+            CorruptedFileError: Names the file and the place in it that is not as published.
+        """
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of published table.
+
+    Attributes:
+        name: As in ``nepsbench import <name>``.
+        module: Module of ``nepsbench.warehouse.importers``.
+        reads: What is imported, in words.
+        fixed: Options that this kind stands for, where one module serves several.
+    """
+
+    name: str
+    module: str
+    reads: str
+    fixed: dict[str, Option] = field(default_factory=dict)
+
+
+_KINDS: tuple[Kind, ...] = ()
+KINDS = {kind.name: kind for kind in _KINDS}
+
+
+def get_importer(kind: str) -> Importer:
+    """Return the importer of a kind.
+
+    Raises:
+        SpecError: If there is none.
+    """
+    if kind not in KINDS:
+        raise SpecError(f"unknown kind {kind!r} of table; there are: {', '.join(KINDS)}")
+    module = import_module(f"{__name__}.{KINDS[kind].module}")
+    return cast("Importer", module)

@@ -1,0 +1,260 @@
+"""Import a published table whole or not at all, a block at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nepsbench.errors import ConflictError, InvalidResultError
+from nepsbench.files import sha256_of, sync
+from nepsbench.provenance import code_version
+from nepsbench.warehouse import views
+from nepsbench.warehouse.commits import (
+    TABLES,
+    Commit,
+    FileEntry,
+    ImportedFile,
+    ImportEntry,
+    Table,
+)
+from nepsbench.warehouse.importers import KINDS, Option, Progress, get_importer
+from nepsbench.warehouse.importers.block import Block
+from nepsbench.warehouse.importers.tables import epochs_of, trials_of
+from nepsbench.warehouse.merge import refuse_second_home
+from nepsbench.warehouse.store import Warehouse, refuse_name
+
+#: Rows of a group in a Parquet file: what DuckDB reads at once, and skips at once.
+_GROUP = 122_880
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import did.
+
+    Attributes:
+        name: The import's name.
+        rows: Trials by benchmark.
+        epochs: Recorded epochs by benchmark.
+        commit: Number of the commit that holds them.
+        changed: False if the warehouse held all of it before.
+    """
+
+    name: str
+    rows: Mapping[str, int]
+    epochs: Mapping[str, int]
+    commit: int
+    changed: bool
+
+
+def import_table(
+    warehouse: Warehouse,
+    kind: str,
+    path: Path,
+    *,
+    name: str | None = None,
+    progress: Progress | None = None,
+    options: Mapping[str, Option] | None = None,
+) -> ImportReport:
+    """Import a published table; the same files again change nothing.
+
+    Args:
+        warehouse: Where to.
+        kind: One of ``importers.KINDS``.
+        path: The published file or folder.
+        name: Names the import, and its profiles ``<name>.<dataset>``; the file's by default.
+        progress: Is told how far it is: ``(done, total)``.
+        options: The importer's own.
+
+    Raises:
+        SpecError: If there is no such kind, or nothing of it at ``path``.
+        CorruptedFileError: If a file is not as published; the warehouse keeps what it had.
+        ConflictError: If that name was imported from other files or with other options.
+        StorageError: If the disk is full.
+    """
+    importer = get_importer(kind)
+    asked = {**(options or {}), **KINDS[kind].fixed}
+    name = name or path.name.partition(".")[0]
+    refuse_name(name, "import")
+    sources = tuple(
+        ImportedFile(name=each.name, bytes=each.stat().st_size, sha256=sha256_of(each))
+        for each in importer.sources(path, **asked)
+    )
+    known = _known(warehouse.commit, name, kind, sources, asked)
+    if known is not None:
+        return _report(warehouse.commit, known, changed=False)
+    with warehouse.writing() as commit, ExitStack() as open_files:
+        staged: dict[str, _Staged] = {}
+        for block in importer.read(path, progress=progress or _silent, **asked):
+            profile = f"{name}.{block.dataset}"
+            if profile not in staged:
+                refuse_name(profile, "profile")
+                refuse_second_home(commit, benchmark=block.benchmark, profile=profile)
+                number = commit.number + 1
+                staged[profile] = _Staged(warehouse.home, block.benchmark, profile, number)
+                open_files.callback(staged[profile].close)
+            staged[profile].append(block, origin=kind)
+        open_files.close()
+        if not staged:
+            raise InvalidResultError(f"{path}: holds no trial")
+        _refuse_duplicates(warehouse.home, staged)
+        entry = ImportEntry(
+            name=name,
+            kind=kind,
+            sources=sources,
+            options=asked,
+            profiles=tuple(staged),
+            code_version=code_version(),
+            created=datetime.now(timezone.utc),
+        )
+        files = tuple(file for each in staged.values() for file in each.entries())
+        following = commit.following(
+            files=(*commit.files, *files), imports=(*commit.imports, entry)
+        )
+        warehouse.publish(following)
+    return _report(following, entry, changed=True)
+
+
+def _silent(_done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
+def _known(
+    commit: Commit,
+    name: str,
+    kind: str,
+    sources: tuple[ImportedFile, ...],
+    options: Mapping[str, Option],
+) -> ImportEntry | None:
+    """Return the import of that name, if it is the same.
+
+    Raises:
+        ConflictError: If it is another one.
+    """
+    for entry in commit.imports:
+        if entry.name != name:
+            continue
+        if (entry.kind, entry.sources, entry.options) == (kind, sources, dict(options)):
+            return entry
+        raise ConflictError(
+            f"import {name!r} is in the warehouse, from other files or with other options; give "
+            f"this one another name, or take that out first: nepsbench warehouse drop "
+            f"{entry.profiles[0]}"
+        )
+    return None
+
+
+def _report(commit: Commit, entry: ImportEntry, *, changed: bool) -> ImportReport:
+    counts: dict[Table, dict[str, int]] = {table: {} for table in TABLES}
+    for file in commit.files:
+        if file.profile in entry.profiles:
+            rows = counts[file.table]
+            rows[file.benchmark] = rows.get(file.benchmark, 0) + file.rows
+    return ImportReport(entry.name, counts["trials"], counts["epochs"], commit.number, changed)
+
+
+def _refuse_duplicates(home: Path, staged: Mapping[str, _Staged]) -> None:
+    """Refuse an import in which a trial, or an epoch of one, stands twice.
+
+    Raises:
+        InvalidResultError: Names the first.
+    """
+    import duckdb
+
+    for profile, each in staged.items():
+        for table, key in (
+            ("trials", "taskid, model_idx"),
+            ("epochs", "taskid, model_idx, epoch"),
+        ):
+            paths = [str(path) for path in each.paths(table)]
+            if not paths:
+                continue
+            source = views.scan(home, paths)
+            query = views.query_text("imported_twice", source=source, key=key)
+            with duckdb.connect() as connection:
+                for row in connection.sql(query).fetchall():
+                    raise InvalidResultError(
+                        f"{profile}: {table} hold ({key}) = {row} more than once"
+                    )
+
+
+@dataclass
+class _Staged:
+    """The Parquet files of one profile, while they are written.
+
+    A file holds blocks that have the same columns; others begin a new one.
+    """
+
+    home: Path
+    benchmark: str
+    profile: str
+    number: int
+    _writers: dict[str, tuple[Path, pa.Schema, pq.ParquetWriter]] = field(default_factory=dict)
+    _rows: dict[Path, tuple[Table, int]] = field(default_factory=dict)
+
+    def append(self, block: Block, *, origin: str) -> None:
+        """Write a block."""
+        if block.benchmark != self.benchmark:
+            raise InvalidResultError(
+                f"{self.profile}: belongs to {self.benchmark}, a block of {block.benchmark} came"
+            )
+        self._write("trials", trials_of(block, profile=self.profile, origin=origin))
+        if len(block.epochs):
+            self._write("epochs", epochs_of(block, profile=self.profile))
+
+    def close(self) -> None:
+        """Bring every file to the disk."""
+        for path, _, writer in self._writers.values():
+            if writer.is_open:
+                writer.close()
+                sync(path)
+                sync(path.parent)
+
+    def paths(self, table: str) -> list[Path]:
+        """Return the files of one table, relative to the data home."""
+        return [path for path, (of, _) in self._rows.items() if of == table]
+
+    def entries(self) -> list[FileEntry]:
+        """Return the commit's entries of all files."""
+        return [
+            FileEntry(
+                path=path.as_posix(),
+                benchmark=self.benchmark,
+                table=table,
+                profile=self.profile,
+                rows=rows,
+                bytes=(self.home / path).stat().st_size,
+                sha256=sha256_of(self.home / path),
+            )
+            for path, (table, rows) in self._rows.items()
+        ]
+
+    def _write(self, table: Table, rows: pa.Table) -> None:
+        found = self._writers.get(table)
+        if found is None or not found[1].equals(rows.schema):
+            self._close(table)
+            found = self._open(table, rows.schema)
+        path, _, writer = found
+        writer.write_table(rows, row_group_size=_GROUP)
+        relative = path.relative_to(self.home)
+        self._rows[relative] = (table, self._rows.get(relative, (table, 0))[1] + rows.num_rows)
+
+    def _close(self, table: Table) -> None:
+        if table in self._writers:
+            path, _, writer = self._writers.pop(table)
+            writer.close()
+            sync(path)
+
+    def _open(self, table: Table, schema: pa.Schema) -> tuple[Path, pa.Schema, pq.ParquetWriter]:
+        part = len(self.paths(table))
+        name = f"{self.profile}-{self.number:08d}-{part}.parquet"
+        path = self.home / "benchmarks" / self.benchmark / table / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        writer = pq.ParquetWriter(path, schema, compression="zstd", compression_level=1)
+        self._writers[table] = (path, schema, writer)
+        return self._writers[table]
