@@ -124,6 +124,23 @@ def test_a_job_that_was_told_to_end_runs_again_after_its_requeue(site: Site) -> 
     assert (folder_of(site) / "stderr").read_text() == "e\ne\n"
 
 
+def test_a_job_that_is_told_to_end_before_its_workers_begin_asks_to_come_back(
+    tmp_path: Path,
+) -> None:
+    site = Site(tmp_path, setup='[ -z "${SLURM_JOB_ID-}" ] || kill -TERM $$')
+    site.fake("sbatch", "echo 77")
+    submit(site, "echo x >>runs")
+    site.fake("squeue", "echo RUNNING")
+    assert site.start_job() == 143
+    assert end(site) == End(143, "77", why="terminated", progress=-1)
+    assert not (folder_of(site) / "runs").exists()
+    assert site.calls("scontrol")[-1] == "requeue 77"
+    site.fake("squeue", "echo COMPLETING")  # as of a job that is cancelled
+    before = site.calls("scontrol")
+    assert site.start_job() == 143
+    assert site.calls("scontrol") == before
+
+
 @pytest.mark.parametrize("name", ["0", "all"])
 def test_a_superseded_job_never_begins_even_after_a_requeue(site: Site, name: str) -> None:
     submit(site, "echo x >>runs")

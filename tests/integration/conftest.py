@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -85,3 +86,15 @@ def make_job(slurm: Cluster) -> Callable[..., Job]:
 @pytest.fixture(name="call_script")
 def _call_script() -> Callable[..., str]:
     return call_script
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Any:
+    """Show what SLURM itself wrote, below a test that failed: it may not fail a second time."""
+    report = yield
+    state = getattr(item, "funcargs", {}).get("slurm_state")
+    if report.failed and isinstance(state, Path):
+        for log in sorted((state / "log").glob("slurm*.log")):
+            last = log.read_text(errors="replace").splitlines()[-80:]
+            report.sections.append((log.name, "\n".join(last)))
+    return report

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -269,16 +269,21 @@ def test_a_superseded_job_never_begins(make_site, site: Site, command) -> None:
 
 
 def test_a_requeued_job_runs_again_under_its_id(site: Site, command) -> None:
-    script = "echo x >>runs; [ $(wc -l <runs) = 2 ] || { sleep 60; exit 1; }"
+    script = "echo x >>runs; [ $(wc -l <runs) -gt 1 ] || { sleep 60; exit 1; }"
     wanted, job_id = site.submit(script)
     until(Path(wanted.jobs[0].directory, "runs").exists)
     command("scontrol", "requeue", job_id)
-    site.wait_for(wanted, lambda answer: states(answer, wanted) == {"PENDING"})
-    command("scontrol", "update", f"jobid={job_id}", "starttime=now")
-    site.wait_for(
-        wanted, lambda a: a.ends.get(Place(wanted.token, 0)) == End(0, job_id, valid=True)
-    )
-    assert text_of(wanted, "runs") == "x\nx\n"
+
+    def has_run_again(answer: Answer) -> bool:
+        # SLURM lets a requeued job wait for minutes; and on a busy machine, its word to end the
+        # first run may come to the second: then the job goes back once more.
+        if states(answer, wanted) == {"PENDING"}:
+            with suppress(AssertionError):  # it has begun meanwhile
+                command("scontrol", "update", f"jobid={job_id}", "starttime=now")
+        return answer.ends.get(Place(wanted.token, 0)) == End(0, job_id, valid=True)
+
+    site.wait_for(wanted, has_run_again, 60)
+    assert text_of(wanted, "runs").startswith("x\nx\n")
 
 
 def test_a_job_that_needs_more_memory_shows_it(site: Site) -> None:

@@ -27,6 +27,15 @@ nb_told() {
   nb_explain
   mark_end "$nb_folder" "$nb_index" "$nb_id" 143 "$nb_why" "$(progress_of "${manifests[@]}")" 0
 }
+# A job that ends when it is told to, within the grace of a preemption or by a late word that was meant
+# for its run before, is over for SLURM, unless it asks to come back. What was cancelled, or is out of
+# time, is not RUNNING any more.
+nb_come_back() {
+  if [ -n @@requeue ] && [ "$nb_why" = terminated ] &&
+    [ "$(timeout 10 squeue -h -j "$SLURM_JOB_ID" -o %T)" = RUNNING ]; then
+    timeout 10 scontrol requeue "$SLURM_JOB_ID"
+  fi
+}
 # Prints the worst exit code: srun's, or that of a task; 143 for one that left no word of its end.
 nb_worst() {
   local worst=${1:-143} task own
@@ -52,7 +61,7 @@ index=$nb_index
 export NEPSBENCH_JOB_ID="$nb_id${SLURM_ARRAY_TASK_ID:+_$nb_index}" NEPSBENCH_TIME_LIMIT=@@limit
 @@threads
 trap - EXIT
-[ -z "$nb_why" ] || exit 143
+[ -z "$nb_why" ] || { nb_come_back; exit 143; }
 
 # The exit code comes through a pipe: bash's wait loses it if a signal comes together with the end.
 exec 4>&1 3< <(
@@ -76,10 +85,5 @@ done
 if [ -z "$nb_why" ] && [ "$nb_worst" != 0 ] && grep -qs told -- "$nb_records"/*; then nb_explain; fi
 finish "$nb_folder" "$nb_index" "$nb_id" "$nb_worst" "$nb_why" "${manifests[@]}" || nb_worst=74
 rm -rf -- "$nb_records"
-# A job that ends within the grace of a preemption is over for SLURM, unless it asks to come back.
-# What was cancelled, or is out of time, is not RUNNING any more.
-if [ -n @@requeue ] && [ "$nb_why" = terminated ] && [ "$nb_worst" != 0 ] &&
-  [ "$(timeout 10 squeue -h -j "$SLURM_JOB_ID" -o %T)" = RUNNING ]; then
-  timeout 10 scontrol requeue "$SLURM_JOB_ID"
-fi
+[ "$nb_worst" = 0 ] || nb_come_back
 exit "$nb_worst"
