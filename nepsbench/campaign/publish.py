@@ -38,14 +38,7 @@ def benchmark_tables(benchmark: str, home: Path) -> tuple[pa.Table, pa.Table]:
     Raises:
         NepsbenchError: If the warehouse holds nothing of it.
     """
-    warehouse = open_warehouse(home)
-    trials, epochs = (
-        warehouse.query(
-            f"select * from {table} where benchmark = $benchmark order by all",
-            benchmark=benchmark,
-        )
-        for table in ("trials", "epochs")
-    )
+    trials, epochs = open_warehouse(home).tables(benchmark)
     if not trials.num_rows:
         raise NepsbenchError(f"{home}: the warehouse holds no trials of benchmark {benchmark!r}")
     return trials, epochs

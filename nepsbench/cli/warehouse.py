@@ -70,10 +70,12 @@ def check(
 
 @app.command()
 def drop(
-    profile: str = typer.Argument(help="The profile, which is also the campaign's name."),
+    profile: str = typer.Argument(
+        help="The profile, which is also the campaign's name; or the name of an import."
+    ),
     home: Path | None = _HOME,
 ) -> None:
-    """Take a profile's results out of the warehouse, to collect them again; its streams stay used.
+    """Take a profile's results, or an import, out of the warehouse; streams stay used.
 
     Example: nepsbench warehouse drop nepsbench101-digits-25450fc7
     """

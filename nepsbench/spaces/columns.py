@@ -41,5 +41,5 @@ def decode_column(parameter: Parameter, codes: FloatArray) -> pa.Array:
     import pyarrow as pa
 
     if isinstance(parameter, Categorical):
-        return pa.array(parameter.choices).take(pa.array(codes.astype(np.int8)))
+        return pa.array(parameter.choices).take(pa.array(codes.astype(np.int32)))
     return pa.array(codes)

@@ -26,7 +26,6 @@ from nepsbench.warehouse.commits import (
 from nepsbench.warehouse.importers import KINDS, Option, Progress, get_importer
 from nepsbench.warehouse.importers.block import Block
 from nepsbench.warehouse.importers.tables import epochs_of, trials_of
-from nepsbench.warehouse.merge import refuse_second_home
 from nepsbench.warehouse.store import Warehouse, refuse_name
 
 #: Rows of a group in a Parquet file: what DuckDB reads at once, and skips at once.
@@ -79,7 +78,7 @@ def import_table(
     """
     importer = get_importer(kind)
     asked = {**(options or {}), **KINDS[kind].fixed}
-    name = name or path.name.partition(".")[0]
+    name = name or path.resolve().name.partition(".")[0]
     refuse_name(name, "import")
     sources = tuple(
         ImportedFile(name=each.name, bytes=each.stat().st_size, sha256=sha256_of(each))
@@ -89,12 +88,16 @@ def import_table(
     if known is not None:
         return _report(warehouse.commit, known, changed=False)
     with warehouse.writing() as commit, ExitStack() as open_files:
+        # Another writer may have made the same import while this one waited.
+        known = _known(commit, name, kind, sources, asked)
+        if known is not None:
+            return _report(commit, known, changed=False)
         staged: dict[str, _Staged] = {}
         for block in importer.read(path, progress=progress or _silent, **asked):
-            profile = f"{name}.{block.dataset}"
+            profile = f"{name}.{block.part or block.dataset}"
             if profile not in staged:
                 refuse_name(profile, "profile")
-                refuse_second_home(commit, benchmark=block.benchmark, profile=profile)
+                _refuse_taken(commit, profile)
                 number = commit.number + 1
                 staged[profile] = _Staged(warehouse.home, block.benchmark, profile, number)
                 open_files.callback(staged[profile].close)
@@ -143,10 +146,22 @@ def _known(
             return entry
         raise ConflictError(
             f"import {name!r} is in the warehouse, from other files or with other options; give "
-            f"this one another name, or take that out first: nepsbench warehouse drop "
-            f"{entry.profiles[0]}"
+            f"this one another name, or take that out first: nepsbench warehouse drop {name}"
         )
     return None
+
+
+def _refuse_taken(commit: Commit, profile: str) -> None:
+    """Refuse to add to a profile that something else has filled.
+
+    Raises:
+        ConflictError: If something has.
+    """
+    for entry in commit.select(profile=profile):
+        raise ConflictError(
+            f"{entry.benchmark} has results of a profile {profile} already; give this import "
+            "another name"
+        )
 
 
 def _report(commit: Commit, entry: ImportEntry, *, changed: bool) -> ImportReport:

@@ -87,6 +87,20 @@ def refuse_second_home(commit: Commit, *, benchmark: str, profile: str) -> None:
             )
 
 
+def refuse_imported(commit: Commit, profile: str) -> None:
+    """Refuse to add to a profile that an import made.
+
+    Raises:
+        ConflictError: If one did.
+    """
+    for entry in commit.imports:
+        if profile in entry.profiles:
+            raise ConflictError(
+                f"profile {profile} is of the import {entry.name}, which is whole as it is; give "
+                "the new results a profile of their own"
+            )
+
+
 def refuse_broken(connection: duckdb.DuckDBPyConnection, *, benchmark: str, profile: str) -> None:
     """Refuse results that contradict themselves.
 

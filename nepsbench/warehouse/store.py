@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from nepsbench.sampling.ranges import StreamRange
 from nepsbench.warehouse import merge, streams, views
 from nepsbench.warehouse.checking import CheckReport, run_checks
 from nepsbench.warehouse.commits import (
+    TABLES,
     Commit,
     FileEntry,
     Table,
@@ -58,14 +60,14 @@ class Warehouse:
         """The state of the warehouse now."""
         return newest_commit(self.home)
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
-        """Return a connection with the views of the present state.
+    def connect(self, benchmark: str | None = None) -> duckdb.DuckDBPyConnection:
+        """Return a connection with the views of the present state, or of one benchmark in it.
 
         It stays with that state for a day, whatever is written meanwhile, and cannot change it.
         """
         connection = self._scratch()
         with self._explained():
-            views.define_views(connection, home=self.home, commit=self.commit)
+            views.define_views(connection, home=self.home, commit=self.commit, benchmark=benchmark)
         return connection
 
     def query(self, query: str, **parameters: object) -> pa.Table:
@@ -83,6 +85,19 @@ class Warehouse:
             except duckdb.Error as error:
                 words = " ".join(str(error).split())
                 raise QueryError(f"SQL: {words}") from None
+
+    def tables(self, benchmark: str) -> tuple[pa.Table, pa.Table]:
+        """Return all trials and all epochs of a benchmark, parameters in its space's own types.
+
+        Raises:
+            CorruptedFileError: If a file of the warehouse is damaged.
+        """
+        with self.connect(benchmark) as connection, self._explained():
+            trials, epochs = (
+                connection.sql(views.query_text("whole_table", name=table)).to_arrow_table()
+                for table in TABLES
+            )
+            return trials, epochs
 
     def frame(self, query: str) -> pd.DataFrame:
         """Return the rows of an SQL query as a pandas frame; raises as :meth:`query`."""
@@ -111,6 +126,7 @@ class Warehouse:
             return IngestReport(0, 0, 0, 0, 0, self.commit.number)
         with self.writing() as commit, self._scratch() as connection:
             merge.refuse_second_home(commit, benchmark=benchmark, profile=profile)
+            merge.refuse_imported(commit, profile)
             merge.show_both_sides(
                 connection,
                 home=self.home,
@@ -199,20 +215,30 @@ class Warehouse:
         with self.writing() as commit, views.database(self.home, commit) as publish:
             publish()
 
-    def drop(self, profile: str) -> int:
-        """Take a profile's results out, to collect them again; its streams stay used.
+    def drop(self, name: str) -> int:
+        """Take results out, to collect or import them again; streams stay used.
+
+        Args:
+            name: A profile, or an import. An import is whole or not there: a profile of one takes
+                the others with it.
 
         Returns:
             How many files are no longer part of the warehouse.
 
         Raises:
-            SpecError: If there are no results of that profile.
+            SpecError: If there are no results of that name.
         """
         with self.writing() as commit:
-            kept = tuple(entry for entry in commit.files if entry.profile != profile)
+            dropped = {
+                entry.name: entry.profiles
+                for entry in commit.imports
+                if name in (entry.name, *entry.profiles)
+            }
+            gone = {name, *chain.from_iterable(dropped.values())}
+            kept = tuple(entry for entry in commit.files if entry.profile not in gone)
             if len(kept) == len(commit.files):
-                raise SpecError(f"{self.home}: the warehouse holds no results of {profile!r}")
-            imports = tuple(each for each in commit.imports if profile not in each.profiles)
+                raise SpecError(f"{self.home}: the warehouse holds no results of {name!r}")
+            imports = tuple(entry for entry in commit.imports if entry.name not in dropped)
             self.publish(commit.following(files=kept, imports=imports))
             return len(commit.files) - len(kept)
 

@@ -38,13 +38,23 @@ def scan(home: Path, paths: list[str]) -> str:
     return f"read_parquet([{listed}], union_by_name = true)"
 
 
-def define_views(connection: duckdb.DuckDBPyConnection, *, home: Path, commit: Commit) -> None:
-    """Define all views and small tables of the warehouse's state ``commit``."""
+def define_views(
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    home: Path,
+    commit: Commit,
+    benchmark: str | None = None,
+) -> None:
+    """Define all views and small tables of the warehouse's state ``commit``.
+
+    Parameters of one name and different types, in two spaces, are shown as text where both are
+    in view; with ``benchmark``, only that one is.
+    """
     for table in TABLES:
-        paths = [entry.path for entry in commit.select(table=table)]
+        paths = [entry.path for entry in commit.select(benchmark=benchmark, table=table)]
         source = scan(home, paths) if paths else f"empty_{table}"
         _store(connection, f"empty_{table}", _empty(table))
-        connection.execute(query_text("view", name=table, source=source))
+        connection.execute(query_text("table_view", name=table, source=source))
     _store(connection, "metrics", _metric_table())
     _store(connection, "streams", _stream_table(commit))
     _store(

@@ -35,6 +35,8 @@ class Block:
         trained: Epochs that each trial came to; the horizons by default.
         statuses: A status a trial where any is not complete.
         reasons: Why, for those.
+        part: Names the profile within the import where the dataset alone does not: in imports that
+            fill benchmarks of several spaces.
         metrics: Trial metrics of the metric dictionary, shape (trials,).
         trial_of_epoch: The row in this block of each recorded epoch's trial.
         epochs: Each recorded epoch.
@@ -56,6 +58,7 @@ class Block:
     trained: Ints | None = None
     statuses: tuple[Status, ...] | None = None
     reasons: tuple[str | None, ...] | None = None
+    part: str | None = None
 
     @property
     def benchmark(self) -> str:

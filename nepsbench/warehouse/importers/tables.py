@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,8 @@ def trials_of(block: Block, *, profile: str, origin: str) -> pa.Table:
 def epochs_of(block: Block, *, profile: str) -> pa.Table:
     """Return a block's rows of ``epochs``; metrics that it lacks are left out.
 
+    A value that is not finite is missing, as in all tables of the warehouse.
+
     Raises:
         InvalidResultError: If it has a metric that the metric dictionary lacks.
     """
@@ -94,8 +97,17 @@ def _table(columns: dict[str, Any], schema: pa.Schema, rows: int) -> pa.Table:
 
 
 def _distinct(block: Block) -> tuple[Ints, Ints]:
-    """Return the first row of each configuration, and for each row which of these is its own."""
+    """Return the first row of each configuration, and for each row which of these is its own.
+
+    Raises:
+        InvalidResultError: If two configurations have one number.
+    """
     _, first, of_row = np.unique(block.numbers, return_index=True, return_inverse=True)
+    differs = np.flatnonzero((block.codes[first[of_row]] != block.codes).any(axis=1))
+    if differs.size:
+        raise InvalidResultError(
+            f"{block.benchmark}: number {block.numbers[differs[0]]} stands for two configurations"
+        )
     return first, of_row
 
 
@@ -127,9 +139,10 @@ def _parameters(space: Space, codes: FloatArray, of_row: Ints) -> dict[str, Any]
     return columns
 
 
-def _metrics(values: Any, table: str) -> dict[str, Any]:
+def _metrics(values: Mapping[str, FloatArray], table: str) -> dict[str, FloatArray]:
+    """Return metrics by name, NaN wherever a value is not finite."""
     for name in values:
         known = METRICS_BY_NAME.get(name)
         if known is None or known.table != table:
             raise InvalidResultError(f"{name!r} is no metric of {table} in nepsbench.schema")
-    return dict(values)
+    return {name: np.where(np.isfinite(column), column, np.nan) for name, column in values.items()}
