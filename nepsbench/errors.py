@@ -13,6 +13,10 @@ class NotInTableError(NepsbenchError):
     """A valid configuration, epoch or metric that the table holds no entry for."""
 
 
+class BudgetSpentError(NepsbenchError):
+    """A search asks on after its budget is spent."""
+
+
 class SpecError(NepsbenchError):
     """A spec, form or cluster file says something that cannot be done."""
 

@@ -52,6 +52,12 @@ class LiveBenchmark(Benchmark):
         """Train up to the table's last epoch and return the metrics of every epoch."""
         return self._train(configuration, self.max_epoch, seed)
 
+    def trajectory_to(
+        self, configuration: Mapping[str, Scalar], epoch: int, *, seed: int | None = None
+    ) -> dict[int, Answer]:
+        """Train up to ``epoch`` and return the metrics of every epoch; raises as a call does."""
+        return self._train(configuration, self._checked(epoch), seed)
+
     def _checked(self, epoch: int) -> int:
         from nepsbench.training.recipe import get_recipe
 

@@ -18,6 +18,7 @@ __all__ = [
     "Scalar",
     "Space",
     "get_space",
+    "module_name",
     "space_names",
 ]
 
@@ -38,6 +39,13 @@ _SPACES = {
 def space_names() -> tuple[str, ...]:
     """Return the names of all spaces."""
     return tuple(_SPACES)
+
+
+def module_name(space: Space) -> str | None:
+    """Return the module of a space; None if it is none of nepsbench's own."""
+    if space.name not in _SPACES:
+        return None
+    return f"nepsbench.spaces.{_SPACES[space.name][0]}"
 
 
 def get_space(name: str) -> Space:

@@ -1,0 +1,385 @@
+"""The log of a search: what was asked, what it gave, what it cost, and the best so far.
+
+    >>> log = SearchLog(bench, seconds=20_000)                       # doctest: +SKIP
+    >>> while not log.is_spent:                                      # doctest: +SKIP
+    ...     log(bench.space.at(optimiser.propose()))["valid_acc"]
+    >>> log.results()["best_acc_trans"][-1]                          # doctest: +SKIP
+
+The names of its lists are those of NAS-HPO-Bench-II's interface: ``acc_trans``, ``key_trans``,
+``best_acc_trans``, ``best_key_trans``, ``total_cost_trans``, ``final_accs``. A *key* here is a
+configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from nepsbench.client.budget import Budget, Spent
+from nepsbench.client.costs import CostMode, Queryable, checked_mode, curve_cost, curve_to
+from nepsbench.errors import (
+    BudgetSpentError,
+    InvalidConfigurationError,
+    NepsbenchError,
+    NotInTableError,
+    VersionMismatchError,
+)
+from nepsbench.schema import Metric
+from nepsbench.spaces import Configuration, FiniteSpace, Space, module_name
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One query of a search.
+
+    Attributes:
+        key: The configuration.
+        epoch: The epoch that answered.
+        start: The epoch from which training went on; 0 is from the beginning.
+        horizon: As asked for; None is the benchmark's largest.
+        seed: As asked for; None is the mean over the seeds.
+        value: The metric that the search is after.
+        cost: Simulated seconds.
+    """
+
+    key: Configuration
+    epoch: int
+    start: int
+    horizon: int | None
+    seed: int | None
+    value: float
+    cost: float
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that were trained for it."""
+        return max(self.epoch - self.start, 0)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a search is logged; equal settings and queries give an equal log.
+
+    Attributes:
+        benchmark: Name of the benchmark.
+        version: Its version.
+        metric: What the search is after.
+        mode: Which passes are paid for, see :mod:`nepsbench.client.costs`; None counts no seconds.
+        continues: True if training goes on from the last epoch asked for of the same configuration,
+            horizon and seed, so that only the epochs behind it cost something.
+        budget: What may be spent.
+    """
+
+    benchmark: str
+    version: str
+    metric: str
+    mode: CostMode | None
+    continues: bool
+    budget: Budget
+
+
+class SearchLog:
+    """Any benchmark object with a log around it, to be asked in its place.
+
+    A query that begins before the budget is spent is answered and logged; the next one raises
+    ``BudgetSpentError``. What raises any other error costs nothing and is not logged.
+
+    Args:
+        bench: A table, surrogate or live benchmark, or anything that has their call and
+            ``trajectory``.
+        metric: What the search is after; its direction stands in the metric dictionary.
+        mode: ``train``, ``valid`` or ``test``: which passes are paid for. None counts no seconds,
+            for benchmarks that tell none.
+        continues: True if training goes on from checkpoints: from epoch a to b costs b's seconds
+            less a's, and an epoch that was passed already costs nothing. Otherwise every query is
+            paid in full, as the published interfaces count.
+        seconds: Budget of simulated seconds.
+        queries: Budget of queries.
+        epochs: Budget of epochs.
+        raises: False to answer and log beyond the budget; ``is_spent`` tells.
+
+    Raises:
+        NepsbenchError: If the metric has no direction or is not in the benchmark, or an argument is
+            out of range.
+    """
+
+    def __init__(
+        self,
+        bench: Queryable,
+        *,
+        metric: str = "valid_acc",
+        mode: CostMode | None = "valid",
+        continues: bool = False,
+        seconds: float | None = None,
+        queries: int | None = None,
+        epochs: int | None = None,
+        raises: bool = True,
+    ) -> None:
+        if mode is None and seconds is not None:
+            raise NepsbenchError("a budget of seconds needs a cost mode: train, valid or test")
+        if mode is not None:
+            checked_mode(mode)
+        self.bench = bench
+        self.sign = direction_sign(bench, metric)
+        self.settings = Settings(
+            benchmark=bench.name,
+            version=bench.version,
+            metric=metric,
+            mode=mode,
+            continues=continues,
+            budget=Budget(seconds, queries, epochs),
+        )
+        self.raises = raises
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all entries and set the counters to zero; the budget stays."""
+        self.entries: list[Entry] = []
+        self.spent = Spent()
+        self.best: Entry | None = None
+        self._best_trans: list[Entry] = []
+        self._trained: dict[tuple[Any, ...], int] = {}
+
+    @property
+    def space(self) -> Space:
+        """The benchmark's space."""
+        return self.bench.space
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The benchmark's metrics."""
+        return self.bench.metrics
+
+    @property
+    def name(self) -> str:
+        """The benchmark's name."""
+        return self.bench.name
+
+    @property
+    def version(self) -> str:
+        """The benchmark's version."""
+        return self.bench.version
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """The benchmark's horizons; empty for one that has no such thing."""
+        return tuple(getattr(self.bench, "horizons", ()))
+
+    @property
+    def is_spent(self) -> bool:
+        """True if no more queries are in the budget."""
+        return self.settings.budget.reached(self.spent) is not None
+
+    def __len__(self) -> int:
+        """Return the number of entries."""
+        return len(self.entries)
+
+    def __call__(
+        self,
+        query: Any,
+        epoch: int | None = None,
+        *,
+        seed: int | None = None,
+        horizon: int | None = None,
+    ) -> dict[str, float]:
+        """Return the benchmark's answer, and log it.
+
+        Raises:
+            BudgetSpentError: If the budget is spent.
+            NotInTableError: If the metric, or what it cost, is not recorded; or as the benchmark
+                does.
+        """
+        reached = self.settings.budget.reached(self.spent)
+        if reached and self.raises:
+            raise BudgetSpentError(
+                f"the budget of this search on {self.name} is spent: {reached}; reset() starts anew"
+            )
+        key = configuration_of(self.space, query)
+        chosen = {
+            name: value
+            for name, value in (("seed", seed), ("horizon", horizon))
+            if value is not None
+        }
+        curve = curve_to(self.bench, query, epoch, **chosen)
+        end = max(curve) if epoch is None else epoch
+        # What is not in the curve is asked for, too: the benchmark knows best why it is not there.
+        answer = curve[end] if end in curve else self.bench(query, end, **chosen)
+        if self.settings.metric not in answer:
+            raise NotInTableError(
+                f"{self.name} has no {self.settings.metric} of epoch {end} of this configuration"
+            )
+        start = self._start((*key.values(), seed, horizon), end)
+        cost = self._cost(curve, start, end)
+        self.append(Entry(key, end, start, horizon, seed, answer[self.settings.metric], cost))
+        return answer
+
+    def trajectory(self, query: Any, /, **chosen: Any) -> dict[int, dict[str, float]]:
+        """Return the benchmark's trajectory; it is neither logged nor paid for."""
+        return self.bench.trajectory(query, **chosen)
+
+    def append(self, entry: Entry) -> None:
+        """Add an entry as if it had been asked."""
+        self.entries.append(entry)
+        self.spent = self.spent.plus(entry.cost, entry.epochs)
+        if self.best is None or self.sign * entry.value > self.sign * self.best.value:
+            self.best = entry
+        self._best_trans.append(self.best)
+        trained = (*entry.key.values(), entry.seed, entry.horizon)
+        self._trained[trained] = max(self._trained.get(trained, 0), entry.epoch)
+
+    @property
+    def acc_trans(self) -> list[float]:
+        """The metric of every query, in order; an accuracy, unless another metric was chosen."""
+        return [entry.value for entry in self.entries]
+
+    @property
+    def key_trans(self) -> list[Configuration]:
+        """The configuration of every query."""
+        return [entry.key for entry in self.entries]
+
+    @property
+    def best_acc_trans(self) -> list[float]:
+        """After every query, the best value so far."""
+        return [entry.value for entry in self._best_trans]
+
+    @property
+    def best_key_trans(self) -> list[Configuration]:
+        """After every query, the configuration of the best value so far: the incumbent."""
+        return [entry.key for entry in self._best_trans]
+
+    @property
+    def total_cost_trans(self) -> list[float]:
+        """After every query, the simulated seconds spent so far."""
+        return list(accumulate(entry.cost for entry in self.entries))
+
+    def final_accs(
+        self, horizons: Sequence[int] | None = None, *, metric: str | None = None
+    ) -> list[float]:
+        """Return a metric of the incumbent, trained to the end; neither logged nor paid for.
+
+        Args:
+            horizons: A value for each of these; default all that the benchmark has, ascending.
+            metric: Default: ``test_acc`` for a search by ``valid_acc``, and so on; where the
+                benchmark has none, the metric of the search.
+
+        Raises:
+            NepsbenchError: If nothing was asked yet.
+            NotInTableError: If it is not recorded.
+        """
+        if self.best is None:
+            raise NepsbenchError(f"this search on {self.name} has asked nothing yet")
+        wanted = metric or self._final_metric()
+        if horizons is None and len(self.horizons) > 1:
+            horizons = self.horizons
+        found = []
+        for chosen in [{"horizon": horizon} for horizon in horizons or ()] or [{}]:
+            answer = self.bench(self.best.key, **chosen)
+            if wanted not in answer:
+                raise NotInTableError(
+                    f"{self.name} has no {wanted} of the best configuration {chosen or ''}".rstrip()
+                )
+            found.append(answer[wanted])
+        return found
+
+    def results(
+        self, horizons: Sequence[int] | None = None, *, metric: str | None = None
+    ) -> dict[str, list[Any]]:
+        """Return all six lists by name; arguments and errors as of :meth:`final_accs`."""
+        return {
+            "acc_trans": self.acc_trans,
+            "key_trans": self.key_trans,
+            "best_acc_trans": self.best_acc_trans,
+            "best_key_trans": self.best_key_trans,
+            "total_cost_trans": self.total_cost_trans,
+            "final_accs": self.final_accs(horizons, metric=metric),
+        }
+
+    def save(self, path: str | Path) -> None:
+        """Write the log to a file, whole or not at all: ``.json``, or ``.csv``.
+
+        Raises:
+            NepsbenchError: If the name ends in neither, or the file cannot be written.
+        """
+        from nepsbench.client.search_log_files import write_log
+
+        write_log(Path(path), self.settings, self.entries)
+
+    @classmethod
+    def load(cls, path: str | Path, bench: Queryable, *, raises: bool = True) -> SearchLog:
+        """Return the log that :meth:`save` wrote, ready to go on.
+
+        Raises:
+            CorruptedFileError: If the file is no such log.
+            VersionMismatchError: If it is of another benchmark or version.
+        """
+        from nepsbench.client.search_log_files import read_log
+
+        settings, entries = read_log(Path(path))
+        if (settings.benchmark, settings.version) != (bench.name, bench.version):
+            raise VersionMismatchError(
+                f"{path} is the log of a search on {settings.benchmark} {settings.version}, not on "
+                f"{bench.name} {bench.version}; load that benchmark"
+            )
+        log = cls(bench, metric=settings.metric, raises=raises)
+        log.settings = settings
+        for entry in entries:
+            log.append(entry)
+        return log
+
+    def _start(self, trained: tuple[Any, ...], end: int) -> int:
+        return min(self._trained.get(trained, 0), end) if self.settings.continues else 0
+
+    def _cost(self, curve: Mapping[int, Mapping[str, float]], start: int, end: int) -> float:
+        if self.settings.mode is None:
+            return 0.0
+        return curve_cost(curve, end, start=start, mode=self.settings.mode, name=self.name)
+
+    def _final_metric(self) -> str:
+        _, _, what = self.settings.metric.partition("_")
+        test = f"test_{what}"
+        return test if test in {m.name for m in self.metrics} else self.settings.metric
+
+
+def direction_sign(bench: Queryable, metric: str) -> int:
+    """Return 1 where more of a metric is better, -1 where less is.
+
+    Raises:
+        NepsbenchError: If the benchmark has no such metric, or neither is better.
+    """
+    known = {m.name: m for m in bench.metrics if m.direction}
+    if metric not in known:
+        neutral = metric in {m.name for m in bench.metrics}
+        problem = (
+            f"{metric} of {bench.name} is neither better high nor low"
+            if neutral
+            else f"{bench.name} has no metric {metric!r}"
+        )
+        raise NepsbenchError(f"{problem}; choose one of {', '.join(known)}")
+    return 1 if known[metric].direction == "max" else -1
+
+
+def configuration_of(space: Space, query: Any) -> Configuration:
+    """Return the configuration that a number, a notation or a configuration stands for.
+
+    Raises:
+        InvalidConfigurationError: If it stands for none of this space.
+    """
+    if isinstance(query, Mapping) and space.names[0] in query:
+        return space.validate(query)
+    if isinstance(space, FiniteSpace) and hasattr(query, "__index__"):
+        return space.at(query)
+    name = module_name(space)
+    parse = getattr(import_module(name), "parse", None) if name else None
+    if parse is not None:
+        found: Configuration = parse(query)
+        return found
+    if isinstance(query, Mapping):
+        return space.validate(query)
+    raise InvalidConfigurationError(
+        f"{query!r} is no configuration of {space.name}; give a dict with a value for each of "
+        + ", ".join(space.names)
+    )
