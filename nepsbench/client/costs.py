@@ -53,10 +53,11 @@ class Queryable(Protocol):
     def version(self) -> str:
         """Its version."""
 
-    def __call__(self, query: Any, epoch: int | None = None, /, **chosen: Any) -> dict[str, float]:
+    # Any arguments, so that benchmarks that take more or fewer keywords are benchmarks all the same.
+    def __call__(self, *query: Any, **chosen: Any) -> dict[str, float]:
         """Return the metrics of a configuration at an epoch."""
 
-    def trajectory(self, query: Any, /, **chosen: Any) -> dict[int, dict[str, float]]:
+    def trajectory(self, *query: Any, **chosen: Any) -> dict[int, dict[str, float]]:
         """Return the metrics of all recorded epochs, by epoch."""
 
 

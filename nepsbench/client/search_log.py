@@ -217,9 +217,9 @@ class SearchLog:
         self.append(Entry(key, end, start, horizon, seed, answer[self.settings.metric], cost))
         return answer
 
-    def trajectory(self, query: Any, /, **chosen: Any) -> dict[int, dict[str, float]]:
+    def trajectory(self, *query: Any, **chosen: Any) -> dict[int, dict[str, float]]:
         """Return the benchmark's trajectory; it is neither logged nor paid for."""
-        return self.bench.trajectory(query, **chosen)
+        return self.bench.trajectory(*query, **chosen)
 
     def append(self, entry: Entry) -> None:
         """Add an entry as if it had been asked."""
