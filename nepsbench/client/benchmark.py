@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nepsbench.errors import NepsbenchError, NotInTableError, VersionMismatchError
 from nepsbench.release.manifest import Manifest
-from nepsbench.schema import Metric
+from nepsbench.release.text import query_text
+from nepsbench.schema import EPOCH_COLUMNS, TRIAL_COLUMNS, Metric
 from nepsbench.spaces import Configuration, Scalar, Space, get_space
 
 if TYPE_CHECKING:
     import duckdb
 
+#: A configuration, or what stands for one: its number in a finite space, or any notation of it.
+Query = Any
 #: One answer: metric name to value. A metric that has no value is not in it.
 Answer = dict[str, float]
 
@@ -56,26 +59,34 @@ class Benchmark(ABC):
     @abstractmethod
     def __call__(
         self,
-        configuration: Mapping[str, Scalar],
+        query: Query,
         epoch: int | None = None,
         *,
         seed: int | None = None,
+        horizon: int | None = None,
+        draw: int | None = None,
     ) -> Answer:
         """Return the metrics of a configuration at an epoch.
 
         Args:
-            configuration: One value for each parameter of the space.
-            epoch: From 1; the last one without.
-            seed: The training seed, where there are several.
+            query: A configuration, with one value for each parameter of the space; its number; or
+                any notation that the space's module reads.
+            epoch: From 1 (a published table may have 0, before any training); the last one without.
+            seed: The training seed, where there are several; their mean without.
+            horizon: Epochs of the learning-rate schedule, where there are several; the largest
+                without.
+            draw: Instead of ``seed``: choose one of them, the same for the same draw and
+                configuration.
 
         Raises:
             InvalidConfigurationError: If the configuration lies outside the space.
-            NotInTableError: If it is valid, but there is no answer for it, the epoch or the seed.
+            NotInTableError: If it is valid, but there is no answer for it, the epoch, the seed or
+                the horizon.
         """
 
     @abstractmethod
     def trajectory(
-        self, configuration: Mapping[str, Scalar], *, seed: int | None = None
+        self, query: Query, *, seed: int | None = None, horizon: int | None = None
     ) -> dict[int, Answer]:
         """Return the answers of all epochs, by epoch; arguments and errors as in a call."""
 
@@ -87,8 +98,19 @@ class Benchmark(ABC):
         words = np.random.Philox(seed).random_raw(self.space.words_per_draw)
         return self.space.decode(self.space.draw(words[np.newaxis, :])[0].tolist())
 
-    def sql(self, query: str) -> duckdb.DuckDBPyRelation:
-        """Run SQL over the release's tables ``trials`` and ``epochs``, with DuckDB.
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """The lengths of the learning-rate schedules in the table, ascending."""
+        return tuple(self.manifest.contents["horizons"])
+
+    def sql(
+        self, query: str, *, parameters: Sequence[Scalar] | None = None
+    ) -> duckdb.DuckDBPyRelation:
+        """Run SQL over the release's ``trials`` and ``epochs``, and ``curves``, the two joined.
+
+        Args:
+            query: The SQL.
+            parameters: Values for the question marks in it.
 
         Returns:
             A DuckDB relation: ``.fetchall()``, ``.df()``, ``.pl()``, ``.to_arrow_table()``.
@@ -99,7 +121,7 @@ class Benchmark(ABC):
         import duckdb
 
         try:
-            return self._connection.sql(query)
+            return self._connection.sql(query, params=parameters or None)
         except duckdb.Error as error:
             line = str(error).partition("\n")[0]
             raise NepsbenchError(f"SQL on {self.name} {self.version}: {line}") from None
@@ -110,7 +132,9 @@ class Benchmark(ABC):
 
         connection = duckdb.connect()
         for table in ("trials", "epochs"):
-            connection.read_parquet(str(self.release / f"{table}.parquet")).create_view(table)
+            found = connection.read_parquet(str(self.release / f"{table}.parquet"))
+            found.project(_all_columns(table, found.columns)).create_view(table)
+        connection.execute(query_text("curves"))
         return connection
 
     def __repr__(self) -> str:
@@ -130,6 +154,14 @@ def checked_epoch(epoch: int, last: int) -> int:
     if not hasattr(epoch, "__index__") or not 1 <= epoch <= last:
         raise NotInTableError(f"epoch {epoch!r} is not there; give a whole number from 1 to {last}")
     return int(epoch)
+
+
+def _all_columns(table: str, there: Sequence[str]) -> str:
+    """Return SQL that adds the schema's columns that have no value and are not in the file."""
+    schema = TRIAL_COLUMNS if table == "trials" else EPOCH_COLUMNS
+    types = {"int64": "BIGINT", "float64": "DOUBLE", "string": "VARCHAR", "timestamp": "TIMESTAMP"}
+    added = [f"NULL::{types[c.type]} AS {c.name}" for c in schema if c.name not in there]
+    return ", ".join(["*", *added])
 
 
 def _space_of(manifest: Manifest, release: Path) -> Space:

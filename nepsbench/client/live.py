@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nepsbench.client.benchmark import Answer, Benchmark, checked_epoch
-from nepsbench.errors import NepsbenchError, VersionMismatchError
+from nepsbench.client.benchmark import Answer, Benchmark, Query, checked_epoch
+from nepsbench.client.places import parse_query
+from nepsbench.errors import NepsbenchError, NotInTableError, VersionMismatchError
 from nepsbench.release.manifest import Manifest
 from nepsbench.release.verification import cache_directory
-from nepsbench.spaces import Scalar
 
 
 class LiveBenchmark(Benchmark):
@@ -25,32 +25,35 @@ class LiveBenchmark(Benchmark):
     ) -> None:
         super().__init__(release, manifest)
         self._datasets = Path(datasets) if datasets else cache_directory() / "datasets"
-        self._recipe = str(manifest.benchmark.get("recipe", "")).partition("/")[0]
+        recipe = manifest.benchmark.get("recipe")
+        self._recipe = recipe.partition("/")[0] if isinstance(recipe, str) else ""
         if not self._recipe:
-            raise NepsbenchError(f"{release}: names no recipe to train by; use kind='table'")
+            raise NepsbenchError(f"{release}: names no one recipe to train by; use kind='table'")
         self._train_live = _import_train_live()
         self._is_prepared = False
 
     def __call__(
         self,
-        configuration: Mapping[str, Scalar],
+        query: Query,
         epoch: int | None = None,
         *,
         seed: int | None = None,
+        horizon: int | None = None,
+        draw: int | None = None,
     ) -> Answer:
         """Train up to ``epoch`` (by default the table's last) and return its metrics.
 
-        Args and errors: see :meth:`Benchmark.__call__`; ``seed`` is 0 if not given. An epoch may
-        lie beyond the table's last, up to the recipe's horizon.
+        Args and errors: see :meth:`Benchmark.__call__`; ``seed`` is ``draw``, or else 0, if not
+        given. An epoch may lie beyond the table's last, up to the recipe's horizon.
         """
         until = self.max_epoch if epoch is None else self._checked(epoch)
-        return self._train(configuration, until, seed)[until]
+        return self._train(query, until, draw if seed is None else seed, horizon)[until]
 
     def trajectory(
-        self, configuration: Mapping[str, Scalar], *, seed: int | None = None
+        self, query: Query, *, seed: int | None = None, horizon: int | None = None
     ) -> dict[int, Answer]:
         """Train up to the table's last epoch and return the metrics of every epoch."""
-        return self._train(configuration, self.max_epoch, seed)
+        return self._train(query, self.max_epoch, seed, horizon)
 
     def trajectory_to(
         self, configuration: Mapping[str, Scalar], epoch: int, *, seed: int | None = None
@@ -64,9 +67,10 @@ class LiveBenchmark(Benchmark):
         return checked_epoch(epoch, get_recipe(self._recipe).horizon)
 
     def _train(
-        self, configuration: Mapping[str, Scalar], epochs: int, seed: int | None
+        self, query: Query, epochs: int, seed: int | None, horizon: int | None
     ) -> dict[int, Answer]:
-        valid = self.space.validate(configuration)
+        valid = parse_query(self.space, query)
+        self._check_horizon(horizon)
         self._prepare()
         rows = self._train_live(
             valid,
@@ -85,6 +89,12 @@ class LiveBenchmark(Benchmark):
             }
             for row in rows
         }
+
+    def _check_horizon(self, horizon: int | None) -> None:
+        from nepsbench.training.recipe import get_recipe
+
+        if horizon is not None and horizon != (own := get_recipe(self._recipe).horizon):
+            raise NotInTableError(f"recipe {self._recipe} has the horizon {own}, not {horizon!r}")
 
     def _prepare(self) -> None:
         """Prepare the dataset once, and compare versions with what the table was trained on."""

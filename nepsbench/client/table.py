@@ -2,182 +2,436 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nepsbench.client.benchmark import Answer, Benchmark, checked_epoch
+from nepsbench.client.answering import (
+    COMPLETE,
+    Entry,
+    Found,
+    Plan,
+    Rows,
+    answer,
+    entry_value,
+    mean,
+    plan_of,
+    spans,
+)
+from nepsbench.client.benchmark import Answer, Benchmark, Query, checked_epoch
+from nepsbench.client.column import Column, column_values
+from nepsbench.client.places import places_of
 from nepsbench.errors import NotInTableError
-from nepsbench.release.lookup import LOOKUP, STATUSES, open_lookup
+from nepsbench.release.lookup import LOOKUP, STATUSES, Block, open_lookup
 from nepsbench.release.manifest import Manifest
-from nepsbench.schema import Status
 from nepsbench.spaces import Configuration, Scalar
 
-_COMPLETE = STATUSES.index(Status.COMPLETE)
+if TYPE_CHECKING:
+    import duckdb
+
+Reader = Callable[[int], float]
+
+#: A lookup up to this size may stay in the process's memory, whatever is asked of it.
+_SMALL = 96 << 20
+#: Answers after which a larger one is given back to the page cache.
+_ANSWERS = 512
 
 
 class TableBenchmark(Benchmark):
     """Point lookups in memory-mapped arrays: opening costs nothing that grows with the table.
 
-    A configuration may have several trials, which differ in seed. Without ``seed``, an answer is
-    the mean over its complete trials that recorded the epoch. If none is complete, the others
-    (diverged, or stopped by a limit) answer up to where they came.
+    Trials that differ in their *horizon*, the length of the learning-rate schedule, are different
+    trainings; an answer is of one, the longest by default. A configuration may have several trials
+    there, which differ in seed. Without ``seed``, an answer is the mean over its complete trials
+    that recorded the epoch. If none is complete, the others (diverged, or stopped by a limit)
+    answer up to where they came. Where no seeds were published, repeats are counted from 0.
     """
 
     def __init__(self, release: Path, manifest: Manifest) -> None:
         super().__init__(release, manifest)
-        lookup = open_lookup(release / LOOKUP)
-        # Memory views hand out plain Python numbers; numpy's scalars cost more than the search.
-        self._keys = lookup.keys.data
-        self._offsets = lookup.offsets.data
-        self._epochs = lookup.epochs.data
-        self._seeds = lookup.seeds.data
-        self._statuses = lookup.statuses.data
-        self._codes, self._rows, self._firsts = lookup.codes, lookup.rows, lookup.firsts
-        self._trial_metrics, self._epoch_metrics = lookup.trial_metrics, lookup.epoch_metrics
+        directory = release / LOOKUP
+        self._lookup = open_lookup(directory)
+        self._blocks = self._lookup.blocks
+        self._places = places_of(f"{self.name} {self.version}", self.space, self._lookup, directory)
         self._names = [
             metric.name
             for table in ("trials", "epochs")
             for metric in self.metrics
             if metric.table == table
         ]
+        self._plans: dict[tuple[int, int], Plan] = {}
+        self._readers: dict[tuple[str, int | None, int | None, int | None], Reader] = {}
+        self._is_large = len(self._lookup.arrays) > _SMALL
+        self._answers_left = _ANSWERS if self._is_large else 1 << 62
 
     def __len__(self) -> int:
         """Return the number of configurations."""
-        return len(self._firsts)
+        return self._places.count
+
+    @property
+    def horizons(self) -> tuple[int, ...]:
+        """The lengths of the learning-rate schedules there are, ascending."""
+        return tuple(self._blocks)
 
     def __call__(
         self,
-        configuration: Mapping[str, Scalar],
+        query: Query,
         epoch: int | None = None,
         *,
         seed: int | None = None,
+        horizon: int | None = None,
+        draw: int | None = None,
     ) -> Answer:
         """Return the recorded metrics; without ``epoch``, those of the last one recorded.
 
         Args and errors: see :meth:`Benchmark.__call__`.
         """
-        trials = self._trials(configuration, seed)
-        if epoch is None:
-            epoch = max(self._last_epoch(trial) for trial in trials)
-        elif not hasattr(epoch, "__index__"):
-            checked_epoch(epoch, self.max_epoch)
-        found = [(trial, row) for trial in trials if (row := self._find(trial, epoch)) >= 0]
-        if not found:
-            raise self._not_recorded(trials, epoch)
-        return self._answer(found)
+        place = self._places.place(query)
+        block = self._block(horizon)
+        trials = self._chosen(block, place, seed, draw)
+        found, plan = self._at(block, place, trials, epoch)
+        return answer(plan, found)
+
+    def by_seed(
+        self, query: Query, epoch: int | None = None, *, horizon: int | None = None
+    ) -> dict[int, Answer]:
+        """Return the answer of each training seed that recorded the epoch.
+
+        Arguments and errors as in a call.
+        """
+        place = self._places.place(query)
+        block = self._block(horizon)
+        found, plan = self._at(block, place, self._chosen(block, place, None, None), epoch)
+        by_seed: dict[int, list[int]] = {}
+        for trial in found.trials:
+            by_seed.setdefault(block.seeds.at(trial), []).append(trial)
+        rows = dict(zip(found.trials, found.rows, strict=True))
+        return {
+            seed: answer(plan, Found(place, trials, [rows[trial] for trial in trials]))
+            for seed, trials in by_seed.items()
+        }
+
+    def seeds(self, query: Query, *, horizon: int | None = None) -> tuple[int, ...]:
+        """Return the training seeds of a configuration, ascending; repeats where none is known."""
+        place = self._places.place(query)
+        block = self._block(horizon)
+        return tuple(sorted({block.seeds.at(trial) for trial in block.trials_of(place)}))
+
+    def recorded(self, query: Query, *, horizon: int | None = None) -> tuple[int, ...]:
+        """Return the epochs that any of the trials that answer has recorded, ascending."""
+        place = self._places.place(query)
+        block = self._block(horizon)
+        return tuple(_recorded(block, self._chosen(block, place, None, None)))
 
     def trajectory(
-        self, configuration: Mapping[str, Scalar], *, seed: int | None = None
+        self,
+        query: Query,
+        *,
+        seed: int | None = None,
+        horizon: int | None = None,
+        draw: int | None = None,
     ) -> dict[int, Answer]:
         """Return the recorded metrics of every recorded epoch, by epoch."""
-        trials = self._trials(configuration, seed)
-        found: dict[int, list[tuple[int, int]]] = {}
-        for trial in trials:
-            for row in range(self._offsets[trial], self._offsets[trial + 1]):
-                found.setdefault(self._epochs[row], []).append((trial, row))
-        if not found:
-            raise self._not_recorded(trials, None)
-        return {epoch: self._answer(found[epoch]) for epoch in sorted(found)}
+        place = self._places.place(query)
+        block = self._block(horizon)
+        trials = self._chosen(block, place, seed, draw)
+        epochs = _recorded(block, trials)
+        if not epochs:
+            raise self._not_recorded(block, trials, None)
+        curve = {}
+        for epoch in epochs:
+            found, plan = self._at(block, place, trials, epoch)
+            curve[epoch] = answer(plan, found)
+        return curve
+
+    def value(
+        self,
+        number: int,
+        metric: str,
+        epoch: int | None = None,
+        *,
+        seed: int | None = None,
+        horizon: int | None = None,
+    ) -> float:
+        """Return one metric of the configuration with a number: the fastest way to one value.
+
+        Arguments and errors as in a call; also ``NotInTableError`` if there is no such metric, or
+        no value of it.
+        """
+        try:
+            reader = self._readers[metric, epoch, seed, horizon]
+        except KeyError:
+            reader = self._reader(metric, epoch, seed, horizon)
+            if len(self._readers) > 10_000:
+                self._readers.clear()
+            self._readers[metric, epoch, seed, horizon] = reader
+        return reader(number)
+
+    def column(
+        self,
+        metric: str,
+        epoch: int | None = None,
+        *,
+        seed: int | None = None,
+        horizon: int | None = None,
+    ) -> Column:
+        """Return one metric of the whole table, for questions by the million.
+
+        Raises:
+            NotInTableError: If there is no such metric or horizon.
+        """
+        self._check_metric(metric)
+        block = self._block(horizon)
+        if epoch is not None:
+            epoch = self._whole(epoch)
+        values = column_values(block, metric, epoch, configurations=len(self), seed=seed)
+        if self._is_large:
+            self._rest()
+        at = "the last epoch" if epoch is None else f"epoch {epoch}"
+        return Column(metric, values, self._places, f"no {metric} at {at}")
+
+    def number_of(self, query: Query) -> int:
+        """Return the number of a configuration: in a finite space its own, else in this table.
+
+        Raises:
+            InvalidConfigurationError: If it lies outside the space.
+            NotInTableError: If it is valid, but not in the table.
+        """
+        return self._places.number(self._places.place(query))
+
+    def configuration(self, number: int) -> Configuration:
+        """Return the configuration with a number; the inverse of :meth:`number_of`."""
+        return self._places.configuration(self._places.place(number))
 
     def configurations(self) -> Iterator[Configuration]:
-        """Yield every configuration of the table once, in the order of their keys."""
-        for first in self._firsts:
-            yield self.space.decode(self._codes[first].tolist())
+        """Yield every configuration of the table once, in the order of their numbers or keys."""
+        for place in range(len(self)):
+            yield self._places.configuration(place)
 
     def sample(self, seed: int) -> Configuration:
         """Return one of the table's configurations, all equally likely; same seed, same one."""
         if not len(self):
             raise NotInTableError(f"{self.name} {self.version} holds no configuration")
         word = int(np.random.Philox(seed).random_raw())
-        first = self._firsts[word * len(self) >> 64]
-        return self.space.decode(self._codes[first].tolist())
+        return self._places.configuration(word * len(self) >> 64)
 
-    def _trials(self, configuration: Mapping[str, Scalar], seed: int | None) -> list[int]:
+    def _block(self, horizon: int | None) -> Block:
+        if horizon is None:
+            return self._longest
+        try:
+            return self._blocks[horizon]
+        except (KeyError, TypeError):
+            there = ", ".join(map(str, self._blocks))
+            raise NotInTableError(
+                f"no horizon {horizon!r} in {self.name}; there are: {there}"
+            ) from None
+
+    @cached_property
+    def _longest(self) -> Block:
+        if not self._blocks:
+            raise NotInTableError(f"{self.name} {self.version} holds no trial")
+        return self._blocks[max(self._blocks)]
+
+    def _chosen(
+        self, block: Block, place: int, seed: int | None, draw: int | None
+    ) -> Sequence[int]:
         """Return the trials that answer for a configuration."""
-        codes = np.array([self.space.encode(configuration)])
-        config_id = self.space.config_ids(codes)[0]
-        key = int(config_id, 16)
-        place = bisect_left(self._keys, key)
-        trials = []
-        while place < len(self._keys) and self._keys[place] == key:
-            if self._codes[place].tobytes() == codes.tobytes():
-                trials.append(place)
-            place += 1
+        trials: Sequence[int] = block.trials_of(place)
         if not trials:
             raise NotInTableError(
-                f"configuration {config_id} is valid but not in the table of {self.name} "
-                f"{self.version}; take one from sample() or configurations(), or kind='surrogate'"
+                f"configuration {self._places.number(place)} was not trained with horizon "
+                f"{block.horizon} in {self.name}"
             )
         if seed is not None:
-            seeds = sorted({self._seeds[trial] for trial in trials})
-            trials = [trial for trial in trials if self._seeds[trial] == seed]
-            if not trials:
-                raise NotInTableError(
-                    f"configuration {config_id} was not trained with seed {seed}; "
-                    f"its seeds are {', '.join(map(str, seeds))}"
-                )
-        return [t for t in trials if self._statuses[t] == _COMPLETE] or trials
+            trials = self._of_seed(block, place, trials, seed)
+        status = block.statuses.at
+        complete = [trial for trial in trials if status(trial) == COMPLETE] or trials
+        if draw is None or len(complete) == 1:
+            return complete
+        return self._drawn(block, place, complete, draw)
 
-    def _last_epoch(self, trial: int) -> int:
-        """Return the last recorded epoch of a trial, 0 if there is none."""
-        start, end = self._offsets[trial], self._offsets[trial + 1]
-        return int(self._epochs[end - 1]) if end > start else 0
+    def _of_seed(self, block: Block, place: int, trials: Sequence[int], seed: int) -> Sequence[int]:
+        chosen = [trial for trial in trials if block.seeds.at(trial) == seed]
+        if chosen:
+            return chosen
+        seeds = sorted({block.seeds.at(trial) for trial in trials})
+        raise NotInTableError(
+            f"configuration {self._places.number(place)} was not trained with seed {seed}; "
+            f"its seeds are {', '.join(map(str, seeds))}"
+        )
 
-    def _find(self, trial: int, epoch: int) -> int:
-        """Return the row of an epoch of a trial, or -1."""
-        start, end = self._offsets[trial], self._offsets[trial + 1]
-        row = bisect_left(self._epochs, epoch, start, end)
-        return row if row < end and self._epochs[row] == epoch else -1
+    def _drawn(self, block: Block, place: int, trials: Sequence[int], draw: int) -> Sequence[int]:
+        """Return the trials of one seed; the same draw and configuration give the same one."""
+        seeds = sorted({block.seeds.at(trial) for trial in trials})
+        text = f"{draw}/{block.horizon}/{self._identity(place)}".encode()
+        word = int.from_bytes(blake2b(text, digest_size=8).digest(), "big")
+        seed = seeds[word * len(seeds) >> 64]
+        return [trial for trial in trials if block.seeds.at(trial) == seed]
 
-    def _answer(self, found: Sequence[tuple[int, int]]) -> Answer:
-        """Return the mean over (trial, epoch row) pairs; of one, its very values."""
-        answers = [
-            self._trial_metrics[trial].tolist() + self._epoch_metrics[row].tolist()
-            for trial, row in found
-        ]
-        if len(answers) == 1:
-            return {n: v for n, v in zip(self._names, answers[0], strict=True) if v == v}
-        answer = {}
-        for name, values in zip(self._names, zip(*answers, strict=True), strict=True):
-            known = [value for value in values if value == value]  # NaN, a missing value, is not
-            if known:
-                answer[name] = sum(known) / len(known)
-        return answer
+    def _identity(self, place: int) -> int:
+        """Return what names a configuration in every release: its number, or its key."""
+        keys = self._lookup.keys
+        return self._places.number(place) if keys is None else int(keys[place])
 
-    def _recorded(self, trials: Sequence[int]) -> list[int]:
-        """Return the epochs that any of the trials recorded, ascending."""
-        spans = ((self._offsets[trial], self._offsets[trial + 1]) for trial in trials)
-        return sorted({epoch for start, end in spans for epoch in self._epochs[start:end]})
+    def _at(
+        self, block: Block, place: int, trials: Sequence[int], epoch: int | None
+    ) -> tuple[Found, Plan]:
+        """Return the trials that recorded an epoch, and how its metrics are read."""
+        if self._is_large:
+            self._tick()
+        if block.epochs is not None:
+            asked = block.epochs[-1] if epoch is None else self._whole(epoch)
+            if asked not in block.epochs:
+                raise self._not_recorded(block, trials, epoch)
+            return Found(place, trials, trials), self._plan(block, block.epochs.index(asked))
+        if epoch is None:
+            last = [epochs[-1] for trial in trials if (epochs := block.recorded(trial))]
+            if not last:
+                raise self._not_recorded(block, trials, None)
+            epoch = max(last)
+        epoch = self._whole(epoch)
+        pairs = [(t, row) for t in trials if (row := block.position(t, epoch)) >= 0]
+        if not pairs:
+            raise self._not_recorded(block, trials, epoch)
+        return Found(place, *zip(*pairs, strict=True)), self._plan(block, 0)
 
-    def _not_recorded(self, trials: Sequence[int], epoch: int | None) -> NotInTableError:
+    def _plan(self, block: Block, position: int) -> Plan:
+        key = (block.horizon, position)
+        if key not in self._plans:
+            self._plans[key] = plan_of(block, position, self._names)
+        return self._plans[key]
+
+    def _whole(self, epoch: int) -> int:
+        if type(epoch) is not int and (isinstance(epoch, bool) or not hasattr(epoch, "__index__")):
+            checked_epoch(epoch, self.max_epoch)
+        return int(epoch)
+
+    def _check_metric(self, metric: str) -> None:
+        if metric not in self._names:
+            there = ", ".join(self._names)
+            raise NotInTableError(f"no metric {metric!r} in {self.name}; there are: {there}")
+
+    def _reader(
+        self, metric: str, epoch: int | None, seed: int | None, horizon: int | None
+    ) -> Reader:
+        """Return what reads one metric by the configuration's number."""
+        self._check_metric(metric)
+        block = self._block(horizon)
+        if epoch is not None:
+            epoch = self._whole(epoch)
+        fast = self._fast_reader(block, metric, epoch) if seed is None else None
+        return fast or self._slow_reader(block, metric, epoch, seed)
+
+    def _slow_reader(
+        self, block: Block, metric: str, epoch: int | None, seed: int | None
+    ) -> Reader:
+        """Return a reader for any block."""
+
+        def read(number: int) -> float:
+            place = self._places.place(number)
+            trials = self._chosen(block, place, seed, None)
+            found, plan = self._at(block, place, trials, epoch)
+            for entry in plan:
+                if entry.name == metric and (value := entry_value(entry, found)) == value:
+                    return value
+            raise self._no_value(metric, number)
+
+        return read
+
+    def _fast_reader(self, block: Block, metric: str, epoch: int | None) -> Reader | None:
+        """Return a reader for a block whose trials are all complete and alike; None for others."""
+        if block.epochs is None or block.each is None or not block.all_complete:
+            return None
+        asked = block.epochs[-1] if epoch is None else epoch
+        if asked not in block.epochs:
+            return None
+        plan = self._plan(block, block.epochs.index(asked))
+        for entry in plan:
+            if entry.name == metric:
+                return self._regular_reader(entry, block.each, metric)
+        return None
+
+    def _regular_reader(self, entry: Entry, each: int, metric: str) -> Reader:
+        place_of, count = self._places.place, self._places.count
+        is_whole = self._places.numbers() is None
+        at, base = entry.at, entry.base
+        step = 1 if entry.rows is Rows.CONFIGURATION else each
+
+        def read(number: int) -> float:
+            if not (is_whole and type(number) is int and 0 <= number < count):
+                place = place_of(number)
+            else:
+                place = number
+            if self._is_large:
+                self._tick()
+            row = base + place * step
+            value = at(row) if step == 1 else mean([at(row + k) for k in range(step)])
+            if value != value:
+                raise self._no_value(metric, number)
+            return value
+
+        return read
+
+    def _no_value(self, metric: str, number: int) -> NotInTableError:
+        return NotInTableError(
+            f"configuration {number} has no value of {metric} there in {self.name} {self.version}"
+        )
+
+    def _tick(self) -> None:
+        self._answers_left -= 1
+        if self._answers_left < 0:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Give the lookup's pages back: the process stays small, the page cache keeps them."""
+        self._lookup.arrays.give_back()
+        self._answers_left = _ANSWERS
+
+    def _not_recorded(
+        self, block: Block, trials: Sequence[int], epoch: int | None
+    ) -> NotInTableError:
         """Return the error that says which epochs there are, and why no more."""
-        recorded = self._recorded(trials)
-        there = f"recorded: {_spans(recorded)}" if recorded else "none is recorded"
+        recorded = _recorded(block, trials)
+        there = f"recorded: {spans(recorded)}" if recorded else "none is recorded"
         why = ""
-        if any(self._statuses[trial] != _COMPLETE for trial in trials):
-            status = STATUSES[self._statuses[trials[0]]].value
-            why = f"; its trial is {status}: {self._reason(trials[0])}"
+        if any(block.statuses.at(trial) != COMPLETE for trial in trials):
+            status = STATUSES[block.statuses.at(trials[0])].value
+            why = f"; its trial is {status}: {self._reason(block, trials[0])}"
         asked = "no epoch" if epoch is None or not recorded else f"no epoch {epoch}"
         return NotInTableError(f"{asked} of this configuration in {self.name}; {there}{why}")
 
-    def _reason(self, trial: int) -> str:
+    def _reason(self, block: Block, trial: int) -> str:
         """Return why a trial is not complete; read from the table, on this rare path only."""
         path = str(self.release / "trials.parquet")
         table = self._connection.read_parquet(path, file_row_number=True)
-        row = int(self._rows[trial])
+        row = block.first_trial + trial
         found = table.filter(f"file_row_number = {row}").project("reason").fetchall()
         return str(found[0][0]) if found and found[0][0] else "no reason noted"
 
+    def select(
+        self, where: Mapping[str, Scalar | None] | None = None, **more: Scalar | None
+    ) -> duckdb.DuckDBPyRelation:
+        """Return the rows of ``curves`` that match; None matches everything.
 
-def _spans(epochs: Sequence[int]) -> str:
-    """Return ascending numbers in words: ``1 to 3, 5, 7 to 12``."""
-    spans: list[list[int]] = []
-    for epoch in epochs:
-        if spans and epoch == spans[-1][-1] + 1:
-            spans[-1][1:] = [epoch]
-        else:
-            spans.append([epoch])
-    return ", ".join(" to ".join(map(str, span)) for span in spans)
+        Args:
+            where: Column to value: parameters of the space, and ``seed``, ``horizon``, ``epoch``,
+                ``status`` or any other column of ``trials`` and ``epochs``.
+            more: The same, as keywords.
+
+        Raises:
+            InvalidConfigurationError: If there is no such column, or no such choice.
+        """
+        from nepsbench.client.selecting import matching
+
+        return matching(self, {**(where or {}), **more})
+
+
+def _recorded(block: Block, trials: Sequence[int]) -> list[int]:
+    """Return the epochs that any of the trials recorded, ascending."""
+    if block.epochs is not None:
+        return list(block.epochs) if trials else []
+    return sorted({epoch for trial in trials for epoch in block.recorded(trial)})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nepsbench.errors import NepsbenchError
+from nepsbench.release.layout import Trials
+from nepsbench.release.source import Configurations, Source
 from nepsbench.spaces import Categorical, Space
-from nepsbench.tables import BenchmarkTables
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 #: Columns of ``trials`` that are counted by value. Hosts and jobs are left to the table itself.
 _COUNTED = (
     "profile",
+    "origin",
     "dataset_version",
     "recipe",
     "code_version",
@@ -57,31 +61,33 @@ def describe_space(space: Space) -> dict[str, Any]:
     }
 
 
-def contents_of(tables: BenchmarkTables) -> dict[str, Any]:
+def contents_of(source: Source, configurations: Configurations, trials: Trials) -> dict[str, Any]:
     """Return how much there is: trials, configurations, epochs, last epoch, trials by status."""
-    epochs = tables.epochs.column("epoch").to_numpy()
+    last = source.connection.sql("SELECT max(epoch) FROM source_epochs").fetchall()[0][0]
     return {
-        "trials": tables.trials.num_rows,
-        "configurations": len(set(tables.trials.column("config_id").to_pylist())),
-        "epochs": tables.epochs.num_rows,
-        "max_epoch": int(epochs.max()) if len(epochs) else 0,
-        "statuses": _counts(tables, "status"),
+        "trials": len(trials.places),
+        "configurations": len(configurations),
+        "epochs": int(trials.recorded.sum()),
+        "max_epoch": int(last or 0),
+        "horizons": np.unique(trials.horizons).tolist(),
+        "seeds": trials.seeds_word,
+        "statuses": _counts(source, "status"),
     }
 
 
-def provenance_of(tables: BenchmarkTables) -> dict[str, Any]:
+def provenance_of(source: Source) -> dict[str, Any]:
     """Return what made the trials: how many by each software and device, first start, last end."""
-    counted = {column: _counts(tables, column) for column in _COUNTED}
-    started = min(_times(tables, "started"), default=None)
-    ended = max(_times(tables, "ended"), default=None)
-    return {**counted, "started": started, "ended": ended}
+    counted = {column: _counts(source, column) for column in _COUNTED}
+    times = "SELECT min(started)::TIMESTAMP, max(ended)::TIMESTAMP FROM source_trials"
+    [(started, ended)] = source.connection.sql(times).fetchall()
+    return {**counted, "started": _iso(started), "ended": _iso(ended)}
 
 
-def _counts(tables: BenchmarkTables, column: str) -> dict[str, int]:
-    values = Counter(tables.trials.column(column).to_pylist())
-    return {str(value): values[value] for value in sorted(values, key=str)}
+def _counts(source: Source, column: str) -> dict[str, int]:
+    found = source.sql("counts", column=column).fetchall()
+    counts = {str(value): count for value, count in found}
+    return {value: counts[value] for value in sorted(counts)}
 
 
-def _times(tables: BenchmarkTables, column: str) -> list[str]:
-    values = tables.trials.column(column).to_pylist()
-    return [value.isoformat() for value in values if value is not None]
+def _iso(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()

@@ -1,45 +1,50 @@
 """Memory-mapped point lookups: from a configuration to its trials and their metrics.
 
-Trials are sorted by configuration key (the ``config_id`` as a number), then seed. All metrics of a
-row lie side by side, so that a whole answer is one touch of memory; a missing value is NaN.
+``lookup/arrays.bin`` holds arrays, ``lookup/index.json`` says where they are and how they are coded
+(:mod:`nepsbench.release.coding`).
 
-======================  =======  ====================  ========================================
-file                    type     shape                 content
-======================  =======  ====================  ========================================
-``keys.npy``            uint64   trials                configuration key, ascending
-``codes.npy``           float64  trials x parameters   encoded configuration
-``seeds.npy``           int64    trials                training seed
-``statuses.npy``        uint8    trials                place in ``STATUSES``
-``rows.npy``            int64    trials                row in ``trials.parquet``
-``trial_metrics.npy``   float64  trials x metrics      metrics of the whole trial
-``offsets.npy``         int64    trials + 1            first row of the trial in epoch arrays
-``epochs.npy``          int64    epochs                epoch, ascending within a trial
-``epoch_metrics.npy``   float64  epochs x metrics      metrics of the epoch
-``firsts.npy``          int64    configurations        first trial of each configuration
-======================  =======  ====================  ========================================
-
-Metrics stand in the order of the manifest's metric dictionary.
+- ``configurations``: in a finite space they are ordered by number, and ``numbers`` is left out
+  where all of the space is there. In others they are ordered by ``keys`` (the ``config_id`` as a
+  number), and ``codes`` has each one's encoded form. The *place* of a configuration is its row.
+- A *block* a horizon. Its trials are ordered by place and seed: ``trials_of_each`` of them for each
+  configuration, or, where that differs, those from ``trial_offsets[place]`` on. Where no seed was
+  published, ``seeds`` has the number of the repeat, from 0. Trial t of a block is row
+  ``first_trial + t`` of ``trials.parquet``.
+- ``epochs``: where all trials of the block have recorded the same ones, the list ``of_each``, and
+  metrics are arranged epoch by epoch, in a column each where there are few. Otherwise ``values``
+  has the epochs of trial t from ``offsets[t]`` on, and so have the metrics.
+- A metric that has no value in a block is left out of it. A trial metric that is the same for all
+  trials of a configuration has one value ``of_configuration``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import json
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nepsbench.errors import CorruptedFileError
-from nepsbench.schema import Metric, Status
-from nepsbench.spaces import Space
-from nepsbench.spaces.parameters import FloatArray
-from nepsbench.tables import BenchmarkTables
+from nepsbench.release.coding import Arrays, Column, Constant
+from nepsbench.schema import Status
 
-#: The folder of these files in a release.
+#: The folder of these files in a release, and the two files.
 LOOKUP = "lookup"
+ARRAYS = "arrays.bin"
+INDEX = "index.json"
+#: Folders that only a table of NAS-Bench-101 has: from matrices to numbers, and hashes.
+CELLS = "cells"
+HASHES = "hashes"
 
-#: Fixed for this release format: ``statuses.npy`` counts in this order.
+#: Up to so many epochs that all trials have recorded, each has columns of its own.
+FEW_EPOCHS = 8
+
+#: Fixed for this release format: statuses are counted in this order.
 STATUSES = (
     Status.PENDING,
     Status.RUNNING,
@@ -52,91 +57,174 @@ STATUSES = (
 
 
 @dataclass(frozen=True)
-class LookupArrays:
-    """The arrays of a release's lookup, see the table above; memory-mapped when opened."""
+class MetricColumns:
+    """The values of one metric in a block.
 
-    keys: NDArray[np.uint64]
-    codes: FloatArray
-    seeds: NDArray[np.int64]
-    statuses: NDArray[np.uint8]
-    rows: NDArray[np.int64]
-    trial_metrics: FloatArray
-    offsets: NDArray[np.int64]
-    epochs: NDArray[np.int64]
-    epoch_metrics: FloatArray
-    firsts: NDArray[np.int64]
-
-    def save(self, directory: Path) -> None:
-        """Write one ``.npy`` file an array, little-endian, without pickle."""
-        directory.mkdir(parents=True, exist_ok=True)
-        for field in fields(self):
-            array: NDArray[Any] = getattr(self, field.name)
-            ordered = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-            np.save(directory / f"{field.name}.npy", ordered, allow_pickle=False)
-
-
-def arrange(tables: BenchmarkTables, space: Space, metrics: tuple[Metric, ...]) -> LookupArrays:
-    """Return the lookup of a benchmark's tables.
-
-    Raises:
-        CorruptedFileError: If a ``config_id`` is not that of its configuration.
+    Attributes:
+        columns: One, or one an epoch.
+        of_trial: True if there is one value a trial, whatever the epoch.
+        of_configuration: True if there is one value for all trials of a configuration.
     """
-    codes = tables.codes(space)
-    ids = space.config_ids(codes)
-    if ids != tables.trials.column("config_id").to_pylist():
-        raise CorruptedFileError(
-            f"trials: a config_id is not that of its configuration in space {space.name} "
-            f"version {space.version}; collect the results again"
+
+    columns: tuple[Column, ...]
+    of_trial: bool
+    of_configuration: bool
+
+
+@dataclass(frozen=True)
+class Block:
+    """The trials of one horizon.
+
+    Attributes:
+        horizon: Epochs of their learning-rate schedule.
+        first_trial: Row of the first in ``trials.parquet``.
+        trials: How many there are.
+        each: How many each configuration has; None where that differs.
+        trial_offsets: First trial of each configuration; empty where all have the same number.
+        seeds: Seed of each trial.
+        statuses: Its place in ``STATUSES``.
+        epochs: What all trials have recorded; None where that differs.
+        epoch_offsets: First epoch of each trial; empty where all have the same.
+        epoch_values: The epochs then.
+        metrics: By name.
+    """
+
+    horizon: int
+    first_trial: int
+    trials: int
+    each: int | None
+    trial_offsets: memoryview
+    seeds: Column
+    statuses: Column
+    epochs: tuple[int, ...] | None
+    epoch_offsets: memoryview
+    epoch_values: Column | None
+    metrics: Mapping[str, MetricColumns]
+
+    @property
+    def all_complete(self) -> bool:
+        """True if every trial is complete; False where that would take a look at each."""
+        statuses = self.statuses
+        return isinstance(statuses, Constant) and statuses.value == STATUSES.index(Status.COMPLETE)
+
+    def trials_of(self, place: int) -> range:
+        """Return the trials of a configuration."""
+        if self.each is not None:
+            return range(place * self.each, (place + 1) * self.each)
+        return range(self.trial_offsets[place], self.trial_offsets[place + 1])
+
+    def recorded(self, trial: int) -> Sequence[int]:
+        """Return the recorded epochs of a trial, ascending."""
+        if self.epochs is not None:
+            return self.epochs
+        assert self.epoch_values is not None
+        rows = range(self.epoch_offsets[trial], self.epoch_offsets[trial + 1])
+        return [self.epoch_values.at(row) for row in rows]
+
+    def position(self, trial: int, epoch: int) -> int:
+        """Return where an epoch of a trial lies, for :meth:`located`; -1 if it is not there."""
+        if self.epochs is not None:
+            return self.epochs.index(epoch) if epoch in self.epochs else -1
+        assert self.epoch_values is not None
+        end = self.epoch_offsets[trial + 1]
+        row = bisect_left(
+            range(end), epoch, self.epoch_offsets[trial], end, key=self.epoch_values.at
         )
-    keys = np.array([int(text, 16) for text in ids], dtype=np.uint64)
-    seeds = tables.trials.column("seed").to_numpy()
-    order = np.lexsort((seeds, *codes.T[::-1], keys))  # stable: then by the tables' key
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    epoch_order = np.argsort(place[tables.trial_row], kind="stable")
-    counts = np.bincount(place[tables.trial_row], minlength=len(order))
-    statuses = [STATUSES.index(Status(s)) for s in tables.trials.column("status").to_pylist()]
-    codes = codes[order]
-    is_first = np.ones(len(order), dtype=bool)
-    is_first[1:] = (codes[1:] != codes[:-1]).any(axis=1)
-    return LookupArrays(
-        keys=keys[order],
-        codes=codes,
-        seeds=seeds[order],
-        statuses=np.array(statuses, dtype=np.uint8)[order],
-        rows=order,
-        trial_metrics=_side_by_side(tables, metrics, "trials")[order],
-        offsets=np.concatenate([[0], np.cumsum(counts)]),
-        epochs=tables.epochs.column("epoch").to_numpy()[epoch_order],
-        epoch_metrics=_side_by_side(tables, metrics, "epochs")[epoch_order],
-        firsts=np.flatnonzero(is_first),
-    )
+        return row if row < end and self.epoch_values.at(row) == epoch else -1
+
+    def located(self, name: str, position: int) -> tuple[Column, int]:
+        """Return an epoch metric's column at a position, and what a trial's row is counted from.
+
+        Where all trials have the same epochs, a trial's row is that number plus the trial;
+        otherwise it is the number itself.
+        """
+        columns = self.metrics[name].columns
+        if self.epochs is None:
+            return columns[0], position
+        if len(columns) > 1:
+            return columns[position], 0
+        return columns[0], position * self.trials
 
 
-def _side_by_side(
-    tables: BenchmarkTables, metrics: tuple[Metric, ...], table: Literal["trials", "epochs"]
-) -> FloatArray:
-    """Return the metrics of one table as columns, in their order, shape (rows, metrics)."""
-    chosen = [metric for metric in metrics if metric.table == table]
-    rows = (tables.trials if table == "trials" else tables.epochs).num_rows
-    matrix = np.empty((rows, len(chosen)))
-    for column, metric in enumerate(chosen):
-        matrix[:, column] = tables.values(metric)
-    return matrix
+@dataclass(frozen=True)
+class Lookup:
+    """An open lookup.
+
+    Attributes:
+        count: How many configurations there are.
+        seeds: ``published``, ``repeats`` (there are none, repeats are counted) or ``mixed``.
+        numbers: Their numbers in a finite space; None where all of it is there.
+        keys: Their keys in another space; None in a finite one.
+        codes: Their encoded forms there, shape (configurations, parameters).
+        blocks: By horizon, ascending.
+        arrays: The file.
+    """
+
+    count: int
+    seeds: str
+    numbers: memoryview | None
+    keys: memoryview | None
+    codes: NDArray[Any] | None
+    blocks: Mapping[int, Block]
+    arrays: Arrays
 
 
-def open_lookup(directory: Path) -> LookupArrays:
+def open_lookup(directory: Path) -> Lookup:
     """Map the arrays of a lookup into memory; nothing is read until it is asked for.
 
     Raises:
-        CorruptedFileError: If a file is no array.
+        CorruptedFileError: If a file is not what was written.
     """
-    arrays = {}
-    for field in fields(LookupArrays):
-        path = directory / f"{field.name}.npy"
-        try:
-            mapped = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError):
-            raise CorruptedFileError(f"{path}: not an array; fetch the release again") from None
-        arrays[field.name] = mapped.view(np.ndarray)
-    return LookupArrays(**arrays)
+    path = directory / INDEX
+    try:
+        index = json.loads(path.read_bytes())
+        arrays = Arrays(directory / ARRAYS)
+        found = index["configurations"]
+        codes = None
+        if "codes" in found:
+            flat = arrays.view(found["codes"])
+            codes = np.frombuffer(flat, dtype=flat.format).reshape(found["count"], -1)
+        return Lookup(
+            count=found["count"],
+            seeds=index["seeds"],
+            numbers=arrays.view(found["numbers"]) if "numbers" in found else None,
+            keys=arrays.view(found["keys"]) if "keys" in found else None,
+            codes=codes,
+            blocks={each["horizon"]: _block(arrays, each) for each in index["blocks"]},
+            arrays=arrays,
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        raise CorruptedFileError(f"{path}: no lookup; fetch the release again") from None
+
+
+def _block(arrays: Arrays, index: Mapping[str, Any]) -> Block:
+    trials = index["trials"]
+    epochs = index["epochs"]
+    same = tuple(epochs["of_each"]) if "of_each" in epochs else None
+    none = memoryview(b"")
+    offsets = index["trial_offsets"]
+    return Block(
+        horizon=index["horizon"],
+        first_trial=index["first_trial"],
+        trials=trials,
+        each=index["trials_of_each"],
+        trial_offsets=none if offsets is None else arrays.view(offsets),
+        seeds=arrays.column(index["seeds"], trials),
+        statuses=arrays.column(index["statuses"], trials),
+        epochs=same,
+        epoch_offsets=none if same is not None else arrays.view(epochs["offsets"]),
+        epoch_values=None if same is not None else arrays.column(epochs["values"], epochs["count"]),
+        metrics={
+            name: MetricColumns(
+                tuple(arrays.column(each, _rows(trials, epochs)) for each in coded["columns"]),
+                coded.get("of_trial", False),
+                coded.get("of_configuration", False),
+            )
+            for name, coded in index["metrics"].items()
+        },
+    )
+
+
+def _rows(trials: int, epochs: Mapping[str, Any]) -> int:
+    """Return the most rows that a column of a block can have; what a constant needs to know."""
+    return max(trials * len(epochs["of_each"]) if "of_each" in epochs else epochs["count"], trials)

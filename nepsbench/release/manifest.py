@@ -15,7 +15,7 @@ from nepsbench.schema import SCHEMA_VERSION, Metric
 MANIFEST = "manifest.json"
 
 #: Raised with every change of the release's files that an older client cannot read.
-RELEASE_FORMAT = 1
+RELEASE_FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -123,9 +123,23 @@ def unpack(bits: int, digits: int) -> Graph:
     return Graph(last + 1, renamed, tuple(operations))
 
 
-@cache
+_adopted: list[CellIndex] = []
+
+
+def adopt_index(index: CellIndex) -> None:
+    """Let :func:`build_index` return an index that was saved, instead of making it anew."""
+    if not _adopted and len(index) == SIZE:
+        _adopted.append(index)
+
+
 def build_index() -> CellIndex:
-    """Enumerate all cells: two seconds the first time, and 20 MB for as long as it is kept."""
+    """Return the index of all cells: the adopted one, or half a second and 20 MB to make it."""
+    return _adopted[0] if _adopted else _enumerated()
+
+
+@cache
+def _enumerated() -> CellIndex:
+    """Enumerate all cells."""
     bits = np.arange(_PATTERNS, dtype=np.int32)
     pruned, alive, is_cell = _prune_all(bits)
     rows = np.flatnonzero(is_cell & (pruned == bits))

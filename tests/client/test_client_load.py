@@ -66,10 +66,10 @@ def test_an_unknown_name_or_version_tells_what_there_is(home: Path, tmp_path: Pa
 def test_a_corrupted_release_is_not_opened(home: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(home / "releases" / NAME / "1.0.0", copy)
-    data = bytearray((copy / "lookup" / "epoch_metrics.npy").read_bytes())
+    data = bytearray((copy / "lookup" / "arrays.bin").read_bytes())
     data[200] ^= 1
-    (copy / "lookup" / "epoch_metrics.npy").write_bytes(data)
-    with pytest.raises(CorruptedFileError, match=r"epoch_metrics\.npy: damaged"):
+    (copy / "lookup" / "arrays.bin").write_bytes(data)
+    with pytest.raises(CorruptedFileError, match=r"arrays\.bin: damaged"):
         nepsbench.load(copy)
 
 

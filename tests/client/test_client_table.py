@@ -135,16 +135,15 @@ def test_samples_reach_every_configuration(table: TableBenchmark) -> None:
 
 
 def test_keys_that_collide_are_told_apart_by_the_configuration(
-    table: TableBenchmark, drawn: list[Configuration], monkeypatch: pytest.MonkeyPatch
+    table: TableBenchmark, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = table.space.decode(table._codes[0].tolist())
-    everybodys = f"{table._keys[0]:016x}"
+    first, *others = table.configurations()
+    everybodys = table.space.config_id(first)
     monkeypatch.setattr(type(table.space), "config_ids", lambda *_: [everybodys])
-    assert table._trials(first, None)[0] == 0
-    for chosen in drawn[:7]:
-        if chosen != first:
-            with pytest.raises(NotInTableError, match="not in the table"):
-                table(chosen)
+    assert table.number_of(first) == 0
+    for chosen in others:
+        with pytest.raises(NotInTableError, match="not in the table"):
+            table(chosen)
 
 
 def test_sql_reads_the_releases_tables(table: TableBenchmark) -> None:

@@ -19,6 +19,7 @@ from nepsbench.errors import (
     StorageError,
 )
 from nepsbench.release import build_release, info_of, read_manifest, verify_release
+from nepsbench.release.coding import ArrayWriter
 from nepsbench.schema import METRICS_BY_NAME
 from tests.tiny_benchmark import INFO, NAME, odd_tables, plain_tables
 
@@ -38,6 +39,8 @@ def test_a_release_tells_what_it_holds(release: Path) -> None:
         "configurations": 7,
         "epochs": 4 * 6 + 2 - 1,
         "max_epoch": 4,
+        "horizons": [200],
+        "seeds": "published",
         "statuses": {"complete": 6, "diverged": 1, "failed": 1},
     }
     assert manifest.space["parameters"]["LearningRate"]["upper"] == 1.0
@@ -48,19 +51,21 @@ def test_a_release_tells_what_it_holds(release: Path) -> None:
     assert manifest.surrogate is None
 
 
-def test_the_tables_of_a_release_are_sorted_by_key(release: Path) -> None:
+def test_the_tables_of_a_release_are_ordered_by_configuration_and_seed(release: Path) -> None:
     trials = pq.read_table(release / "trials.parquet")
     epochs = pq.read_table(release / "epochs.parquet")
-    assert trials["model_idx"].to_pylist() == list(range(1, 9))
-    keys = list(zip(epochs["model_idx"].to_pylist(), epochs["epoch"].to_pylist(), strict=True))
+    keys = list(zip(trials["config_id"].to_pylist(), trials["seed"].to_pylist(), strict=True))
     assert keys == sorted(keys)
+    place = {idx: row for row, idx in enumerate(trials["model_idx"].to_pylist())}
+    owners = [place[idx] for idx in epochs["model_idx"].to_pylist()]
+    found = list(zip(owners, epochs["epoch"].to_pylist(), strict=True))
+    assert found == sorted(found)
 
 
-def test_no_file_of_a_release_needs_pickle(release: Path) -> None:
-    arrays = list((release / "lookup").glob("*.npy"))
-    assert len(arrays) == 10
-    for path in arrays:
-        assert np.load(path, allow_pickle=False).dtype != object
+def test_a_release_holds_parquet_arrays_and_text_alone(release: Path) -> None:
+    found = {path.suffix for path in release.rglob("*") if path.is_file()}
+    assert found == {".parquet", ".bin", ".json"}
+    assert (release / "lookup" / "arrays.bin").read_bytes().startswith(b"nepsbench lookup")
 
 
 def test_building_the_same_content_again_changes_nothing(release: Path) -> None:
@@ -88,7 +93,7 @@ def test_a_build_that_fails_leaves_nothing_behind(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(np, "save", refuse)
+    monkeypatch.setattr(ArrayWriter, "array", refuse)
     with pytest.raises(StorageError, match="disk is full"):
         _build(tmp_path, *plain_tables(3))
     assert list(tmp_path.rglob("*.*")) == []

@@ -85,11 +85,11 @@ def test_a_damaged_release_is_never_remembered_as_sound(
     release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEPSBENCH_CACHE", str(tmp_path / "cache"))
-    data = bytearray((release / "lookup" / "seeds.npy").read_bytes())
+    data = bytearray((release / "lookup" / "arrays.bin").read_bytes())
     data[-1] ^= 1
-    (release / "lookup" / "seeds.npy").write_bytes(data)
+    (release / "lookup" / "arrays.bin").write_bytes(data)
     for _ in range(2):
-        with pytest.raises(CorruptedFileError, match=r"seeds\.npy"):
+        with pytest.raises(CorruptedFileError, match=r"arrays\.bin"):
             verify_once(release)
 
 

@@ -1,0 +1,1 @@
+SELECT $column, count(*) FROM source_trials GROUP BY ALL;

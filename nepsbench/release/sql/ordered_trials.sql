@@ -1,0 +1,1 @@
+SELECT $columns FROM source_trials JOIN ranked USING (profile, taskid, model_idx) ORDER BY trial;
