@@ -14,7 +14,7 @@ from nepsbench.campaign.form import Campaign
 from nepsbench.campaign.wave import first_unfinished_wave, has_unfinished_wave
 from nepsbench.errors import NepsbenchError
 from nepsbench.files import storage_errors, write_text
-from nepsbench.release import build_release
+from nepsbench.release import Request, build_release_from, info_of, views_as_source
 from nepsbench.spaces import get_space
 from nepsbench.surrogate import Card, FittedSurrogate, evaluate, fit
 from nepsbench.warehouse import open_warehouse
@@ -40,8 +40,57 @@ def benchmark_tables(benchmark: str, home: Path) -> tuple[pa.Table, pa.Table]:
     """
     trials, epochs = open_warehouse(home).tables(benchmark)
     if not trials.num_rows:
-        raise NepsbenchError(f"{home}: the warehouse holds no trials of benchmark {benchmark!r}")
+        raise _nothing_of(benchmark, home)
     return trials, epochs
+
+
+def publish_benchmark(
+    benchmark: str,
+    version: str,
+    home: Path,
+    *,
+    surrogate: Path | None = None,
+    fit_surrogate: bool | None = None,
+) -> Path:
+    """Check a benchmark and build a release of it, of whatever origin and size.
+
+    Args:
+        benchmark: Its name in the warehouse.
+        version: The release's.
+        home: The data home.
+        surrogate: Folder of a fitted surrogate.
+        fit_surrogate: Fit one; by default where no trial was imported. Needs the tables in memory.
+
+    Raises:
+        NepsbenchError: If the warehouse holds nothing of it, or what it holds is not sound.
+        ConflictError: If this version was published with another content.
+        StorageError: If the disk is full.
+    """
+    check_benchmark(benchmark, home)
+    with open_warehouse(home).connect(benchmark) as connection:
+        trials = connection.sql("FROM trials")
+        if not trials.limit(1).fetchall():
+            raise _nothing_of(benchmark, home)
+        info = info_of(trials)
+        space = get_space(info["space"])
+        fitted = None
+        if surrogate is not None:
+            fitted = FittedSurrogate.load(surrogate, space)
+        elif fit_surrogate or (fit_surrogate is None and "origin" not in info):
+            fitted = _judged(*benchmark_tables(benchmark, home), space=space.name)
+        request = Request(benchmark, version, info, home / "releases", fitted)
+        return build_release_from(views_as_source(connection, space), request)
+
+
+def _nothing_of(benchmark: str, home: Path) -> NepsbenchError:
+    return NepsbenchError(f"{home}: the warehouse holds no trials of benchmark {benchmark!r}")
+
+
+def _judged(trials: pa.Table, epochs: pa.Table, *, space: str) -> FittedSurrogate:
+    """Return a surrogate of the tables with its scores on configurations not seen."""
+    card = evaluate(trials, epochs, space=space)
+    fitted = fit(trials, epochs, space=space)
+    return FittedSurrogate(fitted.encoder, fitted.models, card)
 
 
 def fit_surrogate(campaign: Campaign, home: Path) -> FittedSurrogate:
@@ -56,9 +105,7 @@ def fit_surrogate(campaign: Campaign, home: Path) -> FittedSurrogate:
     if (folder / "card.json").exists():
         return FittedSurrogate.load(folder, get_space(campaign.space))
     trials, epochs = benchmark_tables(campaign.benchmark, home)
-    card = evaluate(trials, epochs, space=campaign.space)
-    fitted = fit(trials, epochs, space=campaign.space)
-    fitted = FittedSurrogate(fitted.encoder, fitted.models, card)
+    fitted = _judged(trials, epochs, space=campaign.space)
     building = folder.with_name(f".{folder.name}.part")
     with storage_errors(folder):
         fitted.save(building)
@@ -101,21 +148,11 @@ def publish(campaign: Campaign, home: Path) -> tuple[Path, Card]:
     surrogate = FittedSurrogate.load(surrogate_folder(campaign, home), get_space(campaign.space))
     if (published := _published(campaign, home)) is not None:
         return published, surrogate.card or {}
-    trials, epochs = benchmark_tables(campaign.benchmark, home)
-    path = build_release(
-        name=campaign.benchmark,
-        version=campaign.release,
-        benchmark_info={
-            "space": campaign.space,
-            "dataset": campaign.dataset,
-            "recipe": campaign.recipe,
-        },
-        trials=trials,
-        epochs=epochs,
-        surrogate=surrogate,
-        card=surrogate.card,
-        target=home / "releases",
-    )
+    info = {"space": campaign.space, "dataset": campaign.dataset, "recipe": campaign.recipe}
+    request = Request(campaign.benchmark, campaign.release, info, home / "releases", surrogate)
+    with open_warehouse(home).connect(campaign.benchmark) as connection:
+        source = views_as_source(connection, get_space(campaign.space))
+        path = build_release_from(source, request)
     write_text(_record(campaign, home), _own_state(campaign, home))
     return path, surrogate.card or {}
 

@@ -18,37 +18,22 @@ def build(
     surrogate: Path | None = typer.Option(
         None, help="Folder that 'surrogate fit' wrote. Default: fit and judge one now."
     ),
+    fit: bool | None = typer.Option(
+        None,
+        "--fit-surrogate/--no-surrogate",
+        help="Default: one for trials of our own, none for an imported table.",
+    ),
     home: Path | None = _HOME,
 ) -> None:
-    """Check a benchmark of the warehouse and publish it with its surrogate.
+    """Check a benchmark of the warehouse and publish it, with its surrogate.
 
     Example: nepsbench release build --benchmark nepsbench101-digits --version 1.0.0
     """
-    from nepsbench.campaign.publish import benchmark_tables, check_benchmark
+    from nepsbench.campaign.publish import publish_benchmark
     from nepsbench.home import data_home
-    from nepsbench.release import build_release, info_of
-    from nepsbench.spaces import get_space
-    from nepsbench.surrogate import FittedSurrogate, evaluate, fit
 
-    root = data_home(home)
-    check_benchmark(benchmark, root)
-    trials, epochs = benchmark_tables(benchmark, root)
-    info = info_of(trials)
-    if surrogate is not None:
-        fitted = FittedSurrogate.load(surrogate, get_space(info["space"]))
-        card = fitted.card
-    else:
-        card = evaluate(trials, epochs, space=info["space"])
-        fitted = fit(trials, epochs, space=info["space"])
-    path = build_release(
-        name=benchmark,
-        version=version,
-        benchmark_info=info,
-        trials=trials,
-        epochs=epochs,
-        surrogate=fitted,
-        card=card,
-        target=root / "releases",
+    path = publish_benchmark(
+        benchmark, version, data_home(home), surrogate=surrogate, fit_surrogate=fit
     )
     typer.echo(path)
 

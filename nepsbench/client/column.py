@@ -127,7 +127,7 @@ def _owners(block: Block, configurations: int) -> Ints:
     if block.each is not None:
         return np.repeat(np.arange(configurations), block.each)
     offsets = np.frombuffer(block.trial_offsets, dtype=block.trial_offsets.format)
-    counts: Ints = np.diff(offsets.astype(np.int64))
+    counts = offsets[1:].astype(np.int64) - offsets[:-1]
     return np.repeat(np.arange(configurations), counts)
 
 

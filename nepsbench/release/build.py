@@ -125,6 +125,10 @@ def build_release_from(source: Source, request: Request) -> Path:
                 configurations=configurations,
                 trials=trials,
             )
+            if source.space.name == "nasbench101":
+                from nepsbench.release.cells import write_cells
+
+                write_cells(building / LOOKUP, configurations)
             if request.surrogate is not None:
                 request.surrogate.save(building / "surrogate")
             manifest = _manifest(request, source, building, configurations, trials)

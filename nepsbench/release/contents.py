@@ -10,9 +10,11 @@ import numpy as np
 from nepsbench.errors import NepsbenchError
 from nepsbench.release.layout import Trials
 from nepsbench.release.source import Configurations, Source
+from nepsbench.schema import TRAINED
 from nepsbench.spaces import Categorical, Space
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
 #: Columns of ``trials`` that are counted by value. Hosts and jobs are left to the table itself.
@@ -28,21 +30,36 @@ _COUNTED = (
 )
 
 
-def info_of(trials: pa.Table) -> dict[str, Any]:
+def info_of(trials: pa.Table | duckdb.DuckDBPyRelation) -> dict[str, Any]:
     """Return the ``benchmark_info`` of a release: what its trials say of themselves.
 
+    ``recipe`` is a list where trials are of several; ``origin`` is told where not all are our own.
+
     Raises:
-        NepsbenchError: If there is no trial, or they are of several spaces, datasets or recipes.
+        NepsbenchError: If there is no trial, or they are of several spaces or datasets.
     """
-    info = {}
-    for column in ("space", "dataset", "recipe"):
-        labels = {str(label) for label in trials.column(column).to_pylist()}
-        names = sorted({label.partition("/")[0] for label in labels})  # recipes: <name>/<version>
+    found = {column: _distinct(trials, column) for column in ("space", "dataset")}
+    for column, names in found.items():
         if len(names) != 1:
-            found = ", ".join(names) or "no trial"
-            raise NepsbenchError(f"a benchmark has one {column}, the table holds: {found}")
-        info[column] = names[0]
+            there = ", ".join(names) or "no trial"
+            raise NepsbenchError(f"a benchmark has one {column}, the table holds: {there}")
+    info: dict[str, Any] = {column: names[0] for column, names in found.items()}
+    # A recipe is <name>/<version>, or what its authors called it.
+    recipes = sorted({name.partition("/")[0] for name in _distinct(trials, "recipe")})
+    info["recipe"] = recipes[0] if len(recipes) == 1 else recipes
+    origins = _distinct(trials, "origin")
+    if origins != [TRAINED]:
+        info["origin"] = origins
     return info
+
+
+def _distinct(trials: pa.Table | duckdb.DuckDBPyRelation, column: str) -> list[str]:
+    """Return the distinct values of a column, without the missing one."""
+    if hasattr(trials, "project"):
+        values = [row[0] for row in trials.project(f'"{column}"').distinct().fetchall()]
+    else:
+        values = trials.column(column).unique().to_pylist()
+    return sorted(str(value) for value in values if value is not None)
 
 
 def describe_space(space: Space) -> dict[str, Any]:

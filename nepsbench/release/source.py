@@ -138,6 +138,13 @@ def tables_as_source(trials: pa.Table, epochs: pa.Table, space: Space) -> Iterat
         yield Source(connection, space)
 
 
+def views_as_source(connection: duckdb.DuckDBPyConnection, space: Space) -> Source:
+    """Show the views ``trials`` and ``epochs`` of one benchmark as a source."""
+    for table in ("trials", "epochs"):
+        connection.execute(f"CREATE TEMP VIEW source_{table} AS FROM {table}")
+    return Source(connection, space)
+
+
 def limit_memory(connection: duckdb.DuckDBPyConnection, spill: str) -> None:
     """Let DuckDB sort any table in bounded memory; ``spill`` is a folder for what is more."""
     connection.execute("SET temp_directory = $1", [spill])
