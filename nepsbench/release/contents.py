@@ -53,7 +53,7 @@ def info_of(trials: pa.Table | duckdb.DuckDBPyRelation) -> dict[str, Any]:
     return info
 
 
-def _distinct(trials: pa.Table | duckdb.DuckDBPyRelation, column: str) -> list[str]:
+def _distinct(trials: Any, column: str) -> list[str]:
     """Return the distinct values of a column, without the missing one."""
     if hasattr(trials, "project"):
         values = [row[0] for row in trials.project(f'"{column}"').distinct().fetchall()]
