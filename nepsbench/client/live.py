@@ -56,10 +56,10 @@ class LiveBenchmark(Benchmark):
         return self._train(query, self.max_epoch, seed, horizon)
 
     def trajectory_to(
-        self, configuration: Mapping[str, Scalar], epoch: int, *, seed: int | None = None
+        self, query: Query, epoch: int, *, seed: int | None = None, horizon: int | None = None
     ) -> dict[int, Answer]:
         """Train up to ``epoch`` and return the metrics of every epoch; raises as a call does."""
-        return self._train(configuration, self._checked(epoch), seed)
+        return self._train(query, self._checked(epoch), seed, horizon)
 
     def _checked(self, epoch: int) -> int:
         from nepsbench.training.recipe import get_recipe
