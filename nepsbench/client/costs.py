@@ -53,7 +53,7 @@ class Queryable(Protocol):
     def version(self) -> str:
         """Its version."""
 
-    # Any arguments, so that benchmarks that take more or fewer keywords are benchmarks all the same.
+    # Any arguments: benchmarks that take more or fewer keywords are benchmarks all the same.
     def __call__(self, *query: Any, **chosen: Any) -> dict[str, float]:
         """Return the metrics of a configuration at an epoch."""
 
