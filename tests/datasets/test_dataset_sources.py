@@ -16,7 +16,6 @@ import pytest
 from PIL import Image
 
 from nepsbench.datasets import prepare
-from nepsbench.datasets.restricted_pickle import load_plain
 from nepsbench.datasets.sources import cifar10, fashion_mnist
 from nepsbench.errors import DatasetError
 
@@ -181,10 +180,17 @@ class Evil:
         return (Path.touch, (Path("evil"),))
 
 
-def test_a_pickle_that_calls_anything_is_refused(tmp_path, monkeypatch):
+def test_an_archive_whose_pickle_calls_anything_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DatasetError, match=r"x: not a pickle of plain arrays \(asks for"):
-        load_plain(pickle.dumps({b"data": Evil()}), origin="x")
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w:gz") as file:
+        for name in ("data_batch_1", "test_batch"):
+            content = pickle.dumps({b"data": Evil()})
+            entry = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
+            entry.size = len(content)
+            file.addfile(entry, io.BytesIO(content))
+    with pytest.raises(DatasetError, match="data_batch_1: not a pickle of plain data: it asks for"):
+        cifar10.parse_archive(archive.getvalue(), origin="x")
     assert not Path("evil").exists()
 
 

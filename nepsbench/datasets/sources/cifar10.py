@@ -20,9 +20,9 @@ import numpy as np
 from nepsbench.datasets.download import download
 from nepsbench.datasets.image_folder import read_image_zip
 from nepsbench.datasets.images import Images, Splits, check_images
-from nepsbench.datasets.restricted_pickle import load_plain
 from nepsbench.datasets.splits import apply_split, draw_split, stored_split
 from nepsbench.errors import DatasetError
+from nepsbench.plain_pickle import load_plain
 
 ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
 #: MD5 of the published archives, as their publisher gives them.
@@ -111,7 +111,9 @@ def _batch(name: str, content: bytes, *, origin: str) -> Images:
         rows = np.frombuffer(content, dtype=np.uint8).reshape(-1, 1 + _PIXELS)
         labels, pixels = rows[:, 0], rows[:, 1:]
     else:
-        fields = load_plain(content, origin=f"{origin}: {name}")
+        fields = load_plain(
+            content, origin=f"{origin}: {name}", error=DatasetError, encoding="bytes"
+        )
         try:
             labels, pixels = np.asarray(fields[b"labels"]), np.asarray(fields[b"data"])
         except (KeyError, TypeError):

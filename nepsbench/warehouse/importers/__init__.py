@@ -51,7 +51,11 @@ class Kind:
     fixed: dict[str, Option] = field(default_factory=dict)
 
 
-_KINDS: tuple[Kind, ...] = ()
+_KINDS: tuple[Kind, ...] = (
+    Kind("nats", "nats", "NATS-Bench, topology or size: a folder or a .pickle.pbz2 file"),
+    Kind("nasbench201", "nasbench201", "NAS-Bench-201 v1.0 or v1.1: a .pth file"),
+    Kind("nasbench360", "nasbench360", "NAS-Bench-360's tables on NAS-Bench-201's cells"),
+)
 KINDS = {kind.name: kind for kind in _KINDS}
 
 
