@@ -78,8 +78,8 @@ def query_cost(
         epoch: The last epoch that is trained; the last one recorded without.
         start: The epoch of the checkpoint from which training goes on; 0 is from the beginning.
         mode: ``train``, ``valid`` or ``test``.
-        chosen: ``seed`` and ``horizon``, as the benchmark takes them. Without a seed, the mean
-            over the seeds.
+        chosen: ``seed``, ``draw`` and ``horizon``, as the benchmark takes them. Without a seed,
+            the mean over the seeds.
 
     Raises:
         InvalidConfigurationError: If the configuration lies outside the space.

@@ -28,8 +28,7 @@ from nepsbench.errors import (
     NotInTableError,
     VersionMismatchError,
 )
-from nepsbench.schema import Metric
-from nepsbench.spaces import Configuration, FiniteSpace, Space, module_name
+from nepsbench.spaces import Configuration, FiniteSpace, module_name
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,8 @@ class Entry:
         epoch: The epoch that answered.
         start: The epoch from which training went on; 0 is from the beginning.
         horizon: As asked for; None is the benchmark's largest.
-        seed: As asked for; None is the mean over the seeds.
+        seed: As asked for; None without ``draw`` is the mean over the seeds.
+        draw: As asked for: which seed, where the benchmark chooses it.
         value: The metric that the search is after.
         cost: Simulated seconds.
     """
@@ -51,6 +51,7 @@ class Entry:
     start: int
     horizon: int | None
     seed: int | None
+    draw: int | None
     value: float
     cost: float
 
@@ -144,30 +145,11 @@ class SearchLog:
         self._best_trans: list[Entry] = []
         self._trained: dict[tuple[Any, ...], int] = {}
 
-    @property
-    def space(self) -> Space:
-        """The benchmark's space."""
-        return self.bench.space
-
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """The benchmark's metrics."""
-        return self.bench.metrics
-
-    @property
-    def name(self) -> str:
-        """The benchmark's name."""
-        return self.bench.name
-
-    @property
-    def version(self) -> str:
-        """The benchmark's version."""
-        return self.bench.version
-
-    @property
-    def horizons(self) -> tuple[int, ...]:
-        """The benchmark's horizons; empty for one that has no such thing."""
-        return tuple(getattr(self.bench, "horizons", ()))
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the benchmark's own, neither logged nor paid for."""
+        if name == "bench":  # not set yet: a copy is being made
+            raise AttributeError(name)
+        return getattr(self.bench, name)
 
     @property
     def is_spent(self) -> bool:
@@ -185,6 +167,7 @@ class SearchLog:
         *,
         seed: int | None = None,
         horizon: int | None = None,
+        draw: int | None = None,
     ) -> dict[str, float]:
         """Return the benchmark's answer, and log it.
 
@@ -198,12 +181,9 @@ class SearchLog:
             raise BudgetSpentError(
                 f"the budget of this search on {self.name} is spent: {reached}; reset() starts anew"
             )
-        key = configuration_of(self.space, query)
-        chosen = {
-            name: value
-            for name, value in (("seed", seed), ("horizon", horizon))
-            if value is not None
-        }
+        key = configuration_of(self.bench, query)
+        asked = {"seed": seed, "horizon": horizon, "draw": draw}
+        chosen = {name: value for name, value in asked.items() if value is not None}
         curve = curve_to(self.bench, query, epoch, **chosen)
         end = max(curve) if epoch is None else epoch
         # What is not in the curve is asked for, too: the benchmark knows best why it is not there.
@@ -212,14 +192,10 @@ class SearchLog:
             raise NotInTableError(
                 f"{self.name} has no {self.settings.metric} of epoch {end} of this configuration"
             )
-        start = self._start((*key.values(), seed, horizon), end)
-        cost = self._cost(curve, start, end)
-        self.append(Entry(key, end, start, horizon, seed, answer[self.settings.metric], cost))
+        start = self._start((*key.values(), seed, horizon, draw), end)
+        value, cost = answer[self.settings.metric], self._cost(curve, start, end)
+        self.append(Entry(key, end, start, horizon, seed, draw, value, cost))
         return answer
-
-    def trajectory(self, *query: Any, **chosen: Any) -> dict[int, dict[str, float]]:
-        """Return the benchmark's trajectory; it is neither logged nor paid for."""
-        return self.bench.trajectory(*query, **chosen)
 
     def append(self, entry: Entry) -> None:
         """Add an entry as if it had been asked."""
@@ -228,7 +204,7 @@ class SearchLog:
         if self.best is None or self.sign * entry.value > self.sign * self.best.value:
             self.best = entry
         self._best_trans.append(self.best)
-        trained = (*entry.key.values(), entry.seed, entry.horizon)
+        trained = (*entry.key.values(), entry.seed, entry.horizon, entry.draw)
         self._trained[trained] = max(self._trained.get(trained, 0), entry.epoch)
 
     @property
@@ -273,8 +249,9 @@ class SearchLog:
         if self.best is None:
             raise NepsbenchError(f"this search on {self.name} has asked nothing yet")
         wanted = metric or self._final_metric()
-        if horizons is None and len(self.horizons) > 1:
-            horizons = self.horizons
+        known = getattr(self.bench, "horizons", ())
+        if horizons is None and len(known) > 1:
+            horizons = known
         found = []
         for chosen in [{"horizon": horizon} for horizon in horizons or ()] or [{}]:
             answer = self.bench(self.best.key, **chosen)
@@ -362,14 +339,19 @@ def direction_sign(bench: Queryable, metric: str) -> int:
     return 1 if known[metric].direction == "max" else -1
 
 
-def configuration_of(space: Space, query: Any) -> Configuration:
+def configuration_of(bench: Queryable, query: Any) -> Configuration:
     """Return the configuration that a number, a notation or a configuration stands for.
 
     Raises:
-        InvalidConfigurationError: If it stands for none of this space.
+        InvalidConfigurationError: If it stands for none of the space.
+        NotInTableError: If the benchmark is a table that lacks it.
     """
+    space = bench.space
     if isinstance(query, Mapping) and space.names[0] in query:
         return space.validate(query)
+    if hasattr(bench, "number_of") and hasattr(bench, "configuration"):
+        known: Configuration = bench.configuration(bench.number_of(query))
+        return known
     if isinstance(space, FiniteSpace) and hasattr(query, "__index__"):
         return space.at(query)
     name = module_name(space)
