@@ -46,12 +46,14 @@ def pipeline_space(
 
 
 def _domain(parameter: Parameter, prior: str | None) -> Any:
-    believed = {"prior_confidence": prior} if prior else {}
+    believed: dict[str, Any] = {"prior_confidence": prior} if prior else {}
     if isinstance(parameter, Categorical):
-        index = {"prior": parameter.choices.index(parameter.default)} if prior else {}
-        return neps.Categorical(parameter.choices, **index, **believed)
-    default = {"prior": parameter.default} if prior else {}
-    return neps.Float(parameter.lower, parameter.upper, log=True, **default, **believed)
+        if prior:
+            believed["prior"] = parameter.choices.index(parameter.default)
+        return neps.Categorical(parameter.choices, **believed)
+    if prior:
+        believed["prior"] = parameter.default
+    return neps.Float(parameter.lower, parameter.upper, log=True, **believed)
 
 
 def evaluate_pipeline(
