@@ -123,6 +123,13 @@ PUBLISHED_METRICS: tuple[Metric, ...] = (
     *(Metric(f"{split}_acc5", "epochs", "%", "max", split, True,
              f"accuracy of the five likeliest classes on the {split} split")
       for split in (*SPLITS, "ori_test")),
+    *(Metric(f"{split}_batch_{part}duration", "epochs", "s", "min", split, False,
+             f"mean over the epoch's mini-batches of {split}: wall time of one{text}")
+      for split in SPLITS
+      for part, text in (("", ""), ("data_load_", ", making it ready"),
+                         ("forward_", ", forward pass"))),
+    Metric("train_batch_backprop_duration", "epochs", "s", "min", "train", False,
+           "mean over the epoch's mini-batches of train: wall time of one, backward pass and step"),
 )  # fmt: skip
 
 METRICS: tuple[Metric, ...] = (*TRAINED_METRICS, *PUBLISHED_METRICS)
