@@ -58,4 +58,6 @@ def machine() -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return value
     return f"{value:,.5g}" if isinstance(value, float) else f"{value:,}"
