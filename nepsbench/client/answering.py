@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 
 from nepsbench.client.benchmark import Answer
 from nepsbench.release.lookup import STATUSES, Block
@@ -13,24 +12,12 @@ from nepsbench.schema import Status
 COMPLETE = STATUSES.index(Status.COMPLETE)
 
 
-class Rows(Enum):
-    """What a column of a plan is indexed by."""
+#: What a column is indexed by: the epoch's row of each trial, the trial, or the configuration.
+BY_EPOCH, BY_TRIAL, BY_CONFIGURATION = range(3)
 
-    EPOCH = "the epoch's row of each trial"
-    TRIAL = "each trial"
-    CONFIGURATION = "the place of the configuration"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """How one metric is read: ``at(base + row)``."""
-
-    name: str
-    at: Callable[[int], float]
-    base: int
-    rows: Rows
-
-
+#: How one metric is read, ``span(base + row, count)``: its name, ``span``, ``base``, and one of the
+#: above. A plain tuple: an answer unpacks one for each metric.
+Entry = tuple[str, Callable[[int, int], Sequence[float]], int, int]
 #: How all metrics of an epoch are read, in the order of an answer.
 Plan = tuple[Entry, ...]
 
@@ -50,49 +37,45 @@ class Found:
     rows: Sequence[int]
 
 
-def plan_of(block: Block, position: int, names: Iterable[str]) -> Plan:
+def plan_of(block: Block, position: int, names: Iterable[str], *, mapped: bool = True) -> Plan:
     """Return how metrics are read.
 
     Args:
         block: The trials.
         position: The epoch's place in the block's list, where all trials have the same epochs.
         names: Metrics, in the order of an answer; those without values in the block are left out.
+        mapped: If False, no page of what is read stays in the process's memory.
     """
-    entries = []
+    entries: list[Entry] = []
     for name in names:
         metric = block.metrics.get(name)
         if metric is None:
             continue
         if metric.of_trial:
-            kind = Rows.CONFIGURATION if metric.of_configuration else Rows.TRIAL
-            entries.append(Entry(name, metric.columns[0].at, 0, kind))
+            kind = BY_CONFIGURATION if metric.of_configuration else BY_TRIAL
+            column, base = metric.columns[0], 0
         else:
-            column, base = block.located(name, position)
             # Where trials differ in their epochs, the row of each is known only with the trial.
-            entries.append(Entry(name, column.at, base, Rows.EPOCH))
+            column, base = block.located(name, position)
+            kind = BY_EPOCH
+        entries.append((name, column.span if mapped else column.unmapped_span, base, kind))
     return tuple(entries)
 
 
 def answer(plan: Plan, found: Found) -> Answer:
     """Return the mean over the found trials; of one trial, its very values."""
     values: Answer = {}
-    for entry in plan:
-        value = entry_value(entry, found)
+    by = (found.rows, found.trials, range(found.place, found.place + 1))
+    for name, span, base, kind in plan:
+        rows = by[kind]
+        if type(rows) is range:
+            known = span(base + rows.start, len(rows))
+        else:
+            known = [span(base + row, 1)[0] for row in rows]
+        value = known[0] if len(known) == 1 else mean(known)
         if value == value:  # NaN, a missing value, is not
-            values[entry.name] = value
+            values[name] = value
     return values
-
-
-def entry_value(entry: Entry, found: Found) -> float:
-    """Return a metric's mean over the found trials; NaN if none has a value."""
-    at = entry.at
-    if entry.rows is Rows.CONFIGURATION:
-        return at(found.place)
-    base = entry.base
-    rows = found.rows if entry.rows is Rows.EPOCH else found.trials
-    if len(rows) == 1:
-        return at(base + rows[0])
-    return mean([at(base + row) for row in rows])
 
 
 def mean(values: Sequence[float]) -> float:
@@ -101,18 +84,19 @@ def mean(values: Sequence[float]) -> float:
     Added up one by one, so that it is the same bits as over columns; ``sum`` does it otherwise
     from Python 3.12 on.
     """
-    total, count, first, same = 0.0, 0, values[0], True
+    first = values[0]
+    total = 0.0
+    same = True
     for value in values:
-        if value == value:
-            if not count:
-                first = value
-            elif value != first:
-                same = False
-            total += value
-            count += 1
+        total += value
+        if value != first:
+            same = False
     if same:
         return first
-    return total / count
+    if total == total:
+        return total / len(values)
+    known = [value for value in values if value == value]
+    return mean(known) if known else first
 
 
 def spans(epochs: Sequence[int]) -> str:

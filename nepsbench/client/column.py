@@ -103,6 +103,9 @@ def column_values(
     none = np.full(configurations, np.nan)
     if metric not in block.metrics:
         return none
+    if seed is None and block.all_complete and block.each and block.epochs is not None:
+        asked = block.epochs[-1] if epoch is None else epoch
+        return _regular(block, metric, asked, block.each) if asked in block.epochs else none
     owner = _owners(block, configurations)
     chosen = _chosen(block, owner, configurations, seed)
     rows = _rows(block, owner, chosen, configurations, epoch)
@@ -120,6 +123,26 @@ def column_values(
     everything = len(used) == block.trials
     taken = column.take(slice(base, base + block.trials) if everything else base + used)
     return _means(taken, owner[used], none)
+
+
+def _regular(block: Block, metric: str, epoch: int, each: int) -> FloatArray:
+    """Return the values where all trials are complete, and alike in number and epochs."""
+    assert block.epochs is not None
+    found = block.metrics[metric]
+    column, base = found.columns[0], 0
+    if not found.of_trial:
+        column, base = block.located(metric, block.epochs.index(epoch))
+    if found.of_configuration:
+        return column.take(slice(0, block.trials // each))
+    table = column.take(slice(base, base + block.trials)).reshape(-1, each)
+    if np.isnan(table).any():
+        owner = np.repeat(np.arange(len(table)), each)
+        return _means(table.ravel(), owner, np.full(len(table), np.nan))
+    total, same = table[:, 0].copy(), np.ones(len(table), dtype=bool)
+    for repeat in range(1, each):
+        total += table[:, repeat]
+        same &= table[:, repeat] == table[:, 0]
+    return np.where(same, table[:, 0], total / each)
 
 
 def _owners(block: Block, configurations: int) -> Ints:

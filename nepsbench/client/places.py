@@ -190,13 +190,27 @@ class CellPlaces(NumberedPlaces):
             return self.number(self._place_of_hash(query))
         if hasattr(query, "matrix") and hasattr(query, "ops"):
             return self._index.find(query.matrix, query.ops)
+        if isinstance(query, Mapping) and self.space.names[0] in query:
+            return self._number_of_configuration(query)
         return super().number_of(query)
+
+    def _number_of_configuration(self, configuration: Mapping[str, Scalar]) -> int:
+        """Return the number of a cell in any form of it, without making the canonical one."""
+        from nepsbench.spaces.nasbench101 import graph_of_codes
+        from nepsbench.spaces.nasbench101_index import pack
+
+        codes = Space.encode(self.space, configuration)
+        bits, digits = pack(graph_of_codes(codes))
+        row = self._index.patterns[bits]
+        if row < 0:
+            self.space.validate(configuration)  # says what is wrong
+        return int(self._index.cells[row, digits])
 
     def place(self, query: Query) -> int:
         """Return the place of a cell."""
         if isinstance(query, str):
             return self._place_of_hash(query)
-        return super().place(query)
+        return self.place_of_number(self.number_of(query))
 
     def _place_of_hash(self, text: str) -> int:
         from nepsbench.spaces.nasbench101_hashes import HashIndex, as_digest

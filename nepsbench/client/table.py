@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nepsbench.client.answering import (
+    BY_CONFIGURATION,
     COMPLETE,
     Entry,
     Found,
     Plan,
-    Rows,
     answer,
-    entry_value,
     mean,
     plan_of,
     spans,
@@ -35,10 +34,9 @@ if TYPE_CHECKING:
 
 Reader = Callable[[int], float]
 
-#: A lookup up to this size may stay in the process's memory, whatever is asked of it.
-_SMALL = 96 << 20
-#: Answers after which a larger one is given back to the page cache.
-_ANSWERS = 512
+#: So many bytes of a lookup may stay in the process's memory. Once answers come from more, they are
+#: read by calls of the system: slower, but a page fault brings in hundreds of kB each time.
+_KEPT = 64 << 20
 
 
 class TableBenchmark(Benchmark):
@@ -65,8 +63,8 @@ class TableBenchmark(Benchmark):
         ]
         self._plans: dict[tuple[int, int], Plan] = {}
         self._readers: dict[tuple[str, int | None, int | None, int | None], Reader] = {}
-        self._is_large = len(self._lookup.arrays) > _SMALL
-        self._answers_left = _ANSWERS if self._is_large else 1 << 62
+        self._read_bytes: dict[int, int] = {}
+        self._is_mapped = True
 
     def __len__(self) -> int:
         """Return the number of configurations."""
@@ -189,8 +187,7 @@ class TableBenchmark(Benchmark):
         if epoch is not None:
             epoch = self._whole(epoch)
         values = column_values(block, metric, epoch, configurations=len(self), seed=seed)
-        if self._is_large:
-            self._rest()
+        self._rest()
         at = "the last epoch" if epoch is None else f"epoch {epoch}"
         return Column(metric, values, self._places, f"no {metric} at {at}")
 
@@ -248,8 +245,11 @@ class TableBenchmark(Benchmark):
             )
         if seed is not None:
             trials = self._of_seed(block, place, trials, seed)
-        status = block.statuses.at
-        complete = [trial for trial in trials if status(trial) == COMPLETE] or trials
+        if block.all_complete:
+            complete = trials
+        else:
+            status = block.statuses.at
+            complete = [trial for trial in trials if status(trial) == COMPLETE] or trials
         if draw is None or len(complete) == 1:
             return complete
         return self._drawn(block, place, complete, draw)
@@ -281,8 +281,6 @@ class TableBenchmark(Benchmark):
         self, block: Block, place: int, trials: Sequence[int], epoch: int | None
     ) -> tuple[Found, Plan]:
         """Return the trials that recorded an epoch, and how its metrics are read."""
-        if self._is_large:
-            self._tick()
         if block.epochs is not None:
             asked = block.epochs[-1] if epoch is None else self._whole(epoch)
             if asked not in block.epochs:
@@ -302,8 +300,21 @@ class TableBenchmark(Benchmark):
     def _plan(self, block: Block, position: int) -> Plan:
         key = (block.horizon, position)
         if key not in self._plans:
-            self._plans[key] = plan_of(block, position, self._names)
+            for name in block.metrics:
+                self._note(block, name, position)
+            self._plans[key] = plan_of(block, position, self._names, mapped=self._is_mapped)
         return self._plans[key]
+
+    def _note(self, block: Block, metric: str, position: int) -> None:
+        """Note that a column is read from now on; see ``_KEPT``."""
+        found = block.metrics[metric]
+        column = found.columns[0] if found.of_trial else block.located(metric, position)[0]
+        self._read_bytes[id(column)] = column.nbytes
+        if self._is_mapped and sum(self._read_bytes.values()) > _KEPT:
+            self._is_mapped = False
+            self._plans.clear()
+            self._readers.clear()
+            self._rest()
 
     def _whole(self, epoch: int) -> int:
         if type(epoch) is not int and (isinstance(epoch, bool) or not hasattr(epoch, "__index__")):
@@ -335,41 +346,64 @@ class TableBenchmark(Benchmark):
             place = self._places.place(number)
             trials = self._chosen(block, place, seed, None)
             found, plan = self._at(block, place, trials, epoch)
-            for entry in plan:
-                if entry.name == metric and (value := entry_value(entry, found)) == value:
-                    return value
-            raise self._no_value(metric, number)
+            value = answer(_only(plan, metric), found).get(metric)
+            if value is None:
+                raise self._no_value(metric, number)
+            return value
 
         return read
 
     def _fast_reader(self, block: Block, metric: str, epoch: int | None) -> Reader | None:
         """Return a reader for a block whose trials are all complete and alike; None for others."""
-        if block.epochs is None or block.each is None or not block.all_complete:
+        if block.epochs is None or not block.each or not block.all_complete:
             return None
         asked = block.epochs[-1] if epoch is None else epoch
-        if asked not in block.epochs:
+        if asked not in block.epochs or metric not in block.metrics:
             return None
-        plan = self._plan(block, block.epochs.index(asked))
-        for entry in plan:
-            if entry.name == metric:
-                return self._regular_reader(entry, block.each, metric)
-        return None
+        position = block.epochs.index(asked)
+        self._note(block, metric, position)
+        if self._is_mapped:
+            found = block.metrics[metric]
+            column, base = found.columns[0], 0
+            if not found.of_trial:
+                column, base = block.located(metric, position)
+            step = 1 if found.of_configuration else block.each
+            return self._mapped_reader(metric, column.at, base, step)
+        [entry] = plan_of(block, position, [metric], mapped=False)
+        return self._unmapped_reader(entry, block.each)
 
-    def _regular_reader(self, entry: Entry, each: int, metric: str) -> Reader:
-        place_of, count = self._places.place, self._places.count
-        is_whole = self._places.numbers() is None
-        at, base = entry.at, entry.base
-        step = 1 if entry.rows is Rows.CONFIGURATION else each
+    def _unmapped_reader(self, entry: Entry, each: int) -> Reader:
+        metric, span, base, kind = entry
+        step = 1 if kind == BY_CONFIGURATION else each
+        place_of = self._places.place
 
         def read(number: int) -> float:
-            if not (is_whole and type(number) is int and 0 <= number < count):
-                place = place_of(number)
+            value = mean(span(base + place_of(number) * step, step))
+            if value != value:
+                raise self._no_value(metric, number)
+            return value
+
+        return read
+
+    def _mapped_reader(self, metric: str, at: Reader, base: int, step: int) -> Reader:
+        """Return the fastest reader: a few look-ups in memory and no other call."""
+        place_of, count = self._places.place, self._places.count
+        is_whole = self._places.numbers() is None
+
+        def read(number: int) -> float:
+            if is_whole and type(number) is int and 0 <= number < count:
+                row = base + number * step
             else:
-                place = number
-            if self._is_large:
-                self._tick()
-            row = base + place * step
-            value = at(row) if step == 1 else mean([at(row + k) for k in range(step)])
+                row = base + place_of(number) * step
+            if step == 3:  # the usual number of repeats, the loop unrolled
+                value, second, third = at(row), at(row + 1), at(row + 2)
+                if not value == second == third:
+                    total = value + second + third
+                    value = total / 3 if total == total else mean([value, second, third])
+            elif step == 1:
+                value = at(row)
+            else:
+                value = mean([at(each) for each in range(row, row + step)])
             if value != value:
                 raise self._no_value(metric, number)
             return value
@@ -381,15 +415,10 @@ class TableBenchmark(Benchmark):
             f"configuration {number} has no value of {metric} there in {self.name} {self.version}"
         )
 
-    def _tick(self) -> None:
-        self._answers_left -= 1
-        if self._answers_left < 0:
-            self._rest()
-
     def _rest(self) -> None:
         """Give the lookup's pages back: the process stays small, the page cache keeps them."""
-        self._lookup.arrays.give_back()
-        self._answers_left = _ANSWERS
+        if len(self._lookup.arrays) > _KEPT:
+            self._lookup.arrays.give_back()
 
     def _not_recorded(
         self, block: Block, trials: Sequence[int], epoch: int | None
@@ -435,3 +464,7 @@ def _recorded(block: Block, trials: Sequence[int]) -> list[int]:
     if block.epochs is not None:
         return list(block.epochs) if trials else []
     return sorted({epoch for trial in trials for epoch in block.recorded(trial)})
+
+
+def _only(plan: Plan, metric: str) -> Plan:
+    return tuple(entry for entry in plan if entry[0] == metric)

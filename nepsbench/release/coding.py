@@ -14,8 +14,9 @@ A missing value is NaN, and one of the values. All arrays lie in one file, see :
 from __future__ import annotations
 
 import mmap
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -117,10 +118,21 @@ def _dictionary(values: Array) -> tuple[Array, Array] | None:
 
 
 class Column(Protocol):
-    """A column that is open."""
+    """A column that is open.
 
-    def at(self, row: int, /) -> Any:
-        """Return one value, a plain Python number; a missing one is NaN."""
+    Attributes:
+        at: Returns one value by its row, a plain Python number; a missing one is NaN.
+        nbytes: What reading all of it can take of memory.
+    """
+
+    at: Callable[[int], Any]
+    nbytes: int
+
+    def span(self, first: int, count: int, /) -> Sequence[Any]:
+        """Return ``count`` values from row ``first`` on."""
+
+    def unmapped_span(self, first: int, count: int, /) -> Sequence[Any]:
+        """Return the same, and leave no page of it in the process's memory."""
 
     def take(self, rows: Array | slice, /) -> Array:
         """Return the values of some rows as float64 or int64."""
@@ -129,27 +141,43 @@ class Column(Protocol):
 class Constant:
     """One value in all rows."""
 
+    nbytes = 0
+
     def __init__(self, value: float | int | None, rows: int) -> None:
         self.value = float("nan") if value is None else value
         self.rows = rows
+        self.at: Callable[[int], Any] = lambda _row: self.value
 
-    def at(self, _row: int, /) -> Any:
-        """Return the value."""
-        return self.value
+    def span(self, _first: int, count: int, /) -> Sequence[Any]:
+        """Return the value as often as asked."""
+        return [self.value] * count
+
+    unmapped_span = span
 
     def take(self, rows: Array | slice, /) -> Array:
-        """Return it as often as asked."""
+        """Return it for each row."""
         if isinstance(rows, slice):
             return np.full(len(range(*rows.indices(self.rows))), self.value)
         return np.full(len(rows), self.value)
 
 
 class Plain:
-    """Values one behind the other; ``at`` is the memory view's own way to an item."""
+    """Values one behind the other."""
 
-    def __init__(self, view: memoryview) -> None:
+    def __init__(self, stored: Stored) -> None:
+        self._stored, view = stored, stored.view
+        # The memory view's own way to an item: there is no faster one in Python.
         self.at: Callable[[int], Any] = view.__getitem__
+        self.nbytes = view.nbytes
         self.array = np.frombuffer(view, dtype=view.format)
+
+    def span(self, first: int, count: int, /) -> Sequence[Any]:
+        """Return ``count`` values from row ``first`` on."""
+        return self._stored.view[first : first + count].tolist()
+
+    def unmapped_span(self, first: int, count: int, /) -> Sequence[Any]:
+        """Return the same, and leave no page of it in the process's memory."""
+        return self._stored.read(first, count).tolist()
 
     def take(self, rows: Array | slice, /) -> Array:
         """Return the values of some rows, in full width."""
@@ -160,19 +188,50 @@ class Plain:
 class Dictionary:
     """Codes, and the value of each."""
 
-    def __init__(self, codes: memoryview, values: memoryview) -> None:
-        self.codes, self.values = codes, values
-        self.code_array = np.frombuffer(codes, dtype=codes.format)
-        self.value_array = np.frombuffer(values, dtype=values.format)
+    def __init__(self, stored: Stored, values: memoryview) -> None:
+        self._stored, self._values, codes = stored, values, stored.view
+        self.at: Callable[[int], Any] = lambda row: values[codes[row]]
+        self.nbytes = codes.nbytes + values.nbytes
+        self.codes = np.frombuffer(codes, dtype=codes.format)
+        self.values = np.frombuffer(values, dtype=values.format)
 
-    def at(self, row: int, /) -> Any:
-        """Return one value."""
-        return self.values[self.codes[row]]
+    def span(self, first: int, count: int, /) -> Sequence[Any]:
+        """Return ``count`` values from row ``first`` on."""
+        values = self._values
+        return [values[code] for code in self._stored.view[first : first + count]]
+
+    def unmapped_span(self, first: int, count: int, /) -> Sequence[Any]:
+        """Return the same, and leave no page of the codes in the process's memory."""
+        values = self._values
+        return [values[code] for code in self._stored.read(first, count)]
 
     def take(self, rows: Array | slice, /) -> Array:
         """Return the values of some rows."""
-        taken: Array = self.value_array[self.code_array[rows]]
+        taken: Array = self.values[self.codes[rows]]
         return taken
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An array of the file: mapped into memory, and as it is read without.
+
+    Attributes:
+        view: Hands out plain Python numbers.
+        file: Descriptor of the file.
+        at: Where the array begins in it.
+    """
+
+    view: memoryview
+    file: int
+    at: int
+
+    def read(self, first: int, count: int) -> memoryview:
+        """Return a part of the array, read by a call of the system."""
+        width = self.view.itemsize
+        part = os.pread(self.file, count * width, self.at + first * width)
+        kind: Any = self.view.format
+        view: memoryview = memoryview(part).cast(kind)
+        return view
 
 
 #: Formats of memory views by array type.
@@ -188,8 +247,9 @@ class Arrays:
                 f"{path}: lookups are read on little-endian machines only; use SQL"
             )
         try:
-            with path.open("rb") as file:
-                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            # Open as long as the object: parts are read from it, too.
+            self._file = path.open("rb", buffering=0)
+            self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError):
             raise CorruptedFileError(f"{path}: cannot be read; fetch the release again") from None
         self._bytes = memoryview(self._map)
@@ -218,10 +278,13 @@ class Arrays:
         if coded["coding"] == "constant":
             return Constant(coded["value"], rows)
         if coded["coding"] == "dictionary":
-            return Dictionary(self.view(coded["codes"]), self.view(coded["values"]))
-        return Plain(self.view(coded["values"]))
+            return Dictionary(self._stored(coded["codes"]), self.view(coded["values"]))
+        return Plain(self._stored(coded["values"]))
 
     def give_back(self) -> None:
         """Let the process hold no page of the file; the next reads fetch theirs from the cache."""
         if hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED)
+
+    def _stored(self, place: Description) -> Stored:
+        return Stored(self.view(place), self._file.fileno(), place["at"])

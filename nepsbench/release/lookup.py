@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nepsbench.errors import CorruptedFileError
-from nepsbench.release.coding import Arrays, Column, Constant
+from nepsbench.release.coding import Arrays, Column
 from nepsbench.schema import Status
 
 #: The folder of these files in a release, and the two files.
@@ -83,6 +83,7 @@ class Block:
         trial_offsets: First trial of each configuration; empty where all have the same number.
         seeds: Seed of each trial.
         statuses: Its place in ``STATUSES``.
+        all_complete: True if every trial is complete.
         epochs: What all trials have recorded; None where that differs.
         epoch_offsets: First epoch of each trial; empty where all have the same.
         epoch_values: The epochs then.
@@ -96,16 +97,11 @@ class Block:
     trial_offsets: memoryview
     seeds: Column
     statuses: Column
+    all_complete: bool
     epochs: tuple[int, ...] | None
     epoch_offsets: memoryview
     epoch_values: Column | None
     metrics: Mapping[str, MetricColumns]
-
-    @property
-    def all_complete(self) -> bool:
-        """True if every trial is complete; False where that would take a look at each."""
-        statuses = self.statuses
-        return isinstance(statuses, Constant) and statuses.value == STATUSES.index(Status.COMPLETE)
 
     def trials_of(self, place: int) -> range:
         """Return the trials of a configuration."""
@@ -211,6 +207,7 @@ def _block(arrays: Arrays, index: Mapping[str, Any]) -> Block:
         trial_offsets=none if offsets is None else arrays.view(offsets),
         seeds=arrays.column(index["seeds"], trials),
         statuses=arrays.column(index["statuses"], trials),
+        all_complete=index["statuses"].get("value") == STATUSES.index(Status.COMPLETE),
         epochs=same,
         epoch_offsets=none if same is not None else arrays.view(epochs["offsets"]),
         epoch_values=None if same is not None else arrays.column(epochs["values"], epochs["count"]),

@@ -56,7 +56,7 @@ class NasBench101Space(FiniteSpace):
         Raises:
             InvalidConfigurationError: If it is no cell of NAS-Bench-101.
         """
-        graph = _graph_of_codes(super().encode(configuration))
+        graph = graph_of_codes(super().encode(configuration))
         return _codes_of_graph(graphs.canonical(graphs.valid(graph)))
 
     def codes_at(self, indices: NDArray[np.int64]) -> FloatArray:
@@ -121,7 +121,7 @@ SPACE = NasBench101Space(
 ARCHITECTURE = SPACE.names
 
 
-def _graph_of_codes(codes: Sequence[float]) -> Graph:
+def graph_of_codes(codes: Sequence[float]) -> Graph:
     """Return the graph of any seven vertices; those that are not there have no edges."""
     chosen = [int(code) for code in codes[len(EDGES) :]]
     absent = {vertex for vertex, code in enumerate(chosen, start=1) if code == _ABSENT_CODE}
@@ -144,7 +144,7 @@ def _codes_of_graph(graph: Graph) -> tuple[float, ...]:
 
 def graph_of(configuration: Mapping[str, Scalar]) -> Graph:
     """Return the pruned graph of a configuration, in its canonical form."""
-    return graphs.prune(_graph_of_codes(SPACE.encode(configuration)))
+    return graphs.prune(graph_of_codes(SPACE.encode(configuration)))
 
 
 def from_graph(graph: Graph) -> Configuration:
