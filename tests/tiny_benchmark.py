@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from nepsbench.schema import EPOCH_COLUMNS, TRIAL_COLUMNS
-from nepsbench.spaces import Configuration, get_space
+from nepsbench.spaces import Configuration, Space, get_space
 
 SPACE = get_space("nepsbench101")
 INFO = {"space": "nepsbench101", "dataset": "digits", "recipe": "nepsbench101"}
@@ -71,11 +71,11 @@ def epochs_of(row: dict[str, object]) -> list[dict[str, object]]:
     ]
 
 
-def trials_table(rows: list[dict[str, object]]) -> pa.Table:
+def trials_table(rows: list[dict[str, object]], space: Space = SPACE) -> pa.Table:
     """Rows of ``trials`` as a table of the schema's types."""
     types = {column.name: _TYPES[column.type] for column in TRIAL_COLUMNS}
     columns = {name: pa.array([row[name] for row in rows], kind) for name, kind in types.items()}
-    parameters = {name: pa.array([row[name] for row in rows]) for name in SPACE.names}
+    parameters = {name: pa.array([row[name] for row in rows]) for name in space.names}
     return pa.table({**columns, **parameters})
 
 

@@ -117,13 +117,14 @@ def build_release_from(source: Source, request: Request) -> Path:
             building.mkdir(parents=True)
             limit_memory(source.connection, str(spill))
             configurations, trials = _order(source)
-            write_tables(source, building)
+            owners = write_tables(source, building)
             write_lookup(
                 building / LOOKUP,
                 tables=building,
                 source=source,
                 configurations=configurations,
                 trials=trials,
+                owners=owners,
             )
             if source.space.name == "nasbench101":
                 from nepsbench.release.cells import write_cells

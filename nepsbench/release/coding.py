@@ -18,6 +18,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
@@ -63,6 +64,8 @@ class ArrayWriter:
 
     def column(self, values: Array) -> dict[str, Any]:
         """Write a column of float64 or int64 in its smallest form and return how it is coded."""
+        if values.dtype.kind == "f":
+            values = np.where(np.isnan(values), np.nan, values)  # NaN has many forms of bits
         if _is_constant(values):
             return {"coding": "constant", "value": None if not len(values) else _json(values[0])}
         narrow = _narrowed(values)
@@ -78,8 +81,6 @@ class ArrayWriter:
 
 def _bits(values: Array) -> NDArray[np.int64]:
     """Return the values as they are told apart: -0.0 is not 0.0, and NaN is itself."""
-    if values.dtype.kind == "f":
-        values = np.where(np.isnan(values), np.nan, values)  # one NaN for all
     return values.view(np.int64)
 
 
@@ -217,18 +218,18 @@ class Stored:
 
     Attributes:
         view: Hands out plain Python numbers.
-        file: Descriptor of the file.
+        file: The file, open as long as it is referred to.
         at: Where the array begins in it.
     """
 
     view: memoryview
-    file: int
+    file: FileIO
     at: int
 
     def read(self, first: int, count: int) -> memoryview:
         """Return a part of the array, read by a call of the system."""
         width = self.view.itemsize
-        part = os.pread(self.file, count * width, self.at + first * width)
+        part = os.pread(self.file.fileno(), count * width, self.at + first * width)
         kind: Any = self.view.format
         view: memoryview = memoryview(part).cast(kind)
         return view
@@ -247,7 +248,6 @@ class Arrays:
                 f"{path}: lookups are read on little-endian machines only; use SQL"
             )
         try:
-            # Open as long as the object: parts are read from it, too.
             self._file = path.open("rb", buffering=0)
             self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError):
@@ -287,4 +287,4 @@ class Arrays:
             self._map.madvise(mmap.MADV_DONTNEED)
 
     def _stored(self, place: Description) -> Stored:
-        return Stored(self.view(place), self._file.fileno(), place["at"])
+        return Stored(self.view(place), self._file, place["at"])

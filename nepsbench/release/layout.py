@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,6 @@ from nepsbench.release.lookup import ARRAYS, FEW_EPOCHS, INDEX, STATUSES
 from nepsbench.release.source import Configurations, Source, twice
 from nepsbench.schema import KEY, Metric, Status
 from nepsbench.spaces import FiniteSpace, Space
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 Ints = NDArray[np.int64]
 
@@ -90,8 +88,9 @@ def write_lookup(
     source: Source,
     configurations: Configurations,
     trials: Trials,
+    owners: Ints,
 ) -> None:
-    """Write the lookup of the tables in the folder ``tables``.
+    """Write the lookup of the tables in the folder ``tables``; ``owners`` has each epoch's trial.
 
     Raises:
         ConflictError: If an epoch of a trial stands twice.
@@ -100,7 +99,8 @@ def write_lookup(
     with (directory / ARRAYS).open("wb") as file:
         file.write(b"nepsbench lookup")
         writer = ArrayWriter(file)
-        layout = _Layout(writer, tables, source.metrics, trials, len(configurations))
+        ordered = _Ordered(tables, source.metrics, owners)
+        layout = _Layout(writer, ordered, trials, len(configurations))
         index = {
             "trials": len(trials.places),
             "seeds": trials.seeds_word,
@@ -133,15 +133,11 @@ class _Layout:
     """The blocks of a lookup, written column by column, so that one is in memory at a time."""
 
     def __init__(
-        self,
-        writer: ArrayWriter,
-        tables: Path,
-        metrics: tuple[Metric, ...],
-        trials: Trials,
-        configurations: int,
+        self, writer: ArrayWriter, source: _Ordered, trials: Trials, configurations: int
     ) -> None:
-        self.writer, self.tables, self.metrics = writer, tables, metrics
-        self.trials, self.configurations = trials, configurations
+        self.writer, self.source, self.trials = writer, source, trials
+        self.configurations = configurations
+        # Epochs are ordered by horizon first, as trials are, so a block's are together.
         self.offsets = np.concatenate([[0], np.cumsum(trials.recorded)])
 
     def blocks(self) -> list[dict[str, Any]]:
@@ -152,16 +148,18 @@ class _Layout:
         blocks = [
             self._trials(int(horizon), span) for horizon, span in zip(horizons, spans, strict=True)
         ]
-        epochs = _column(self.tables / "epochs.parquet", "epoch").astype(np.int64)
-        self._refuse_twice(epochs)
-        for block, span in zip(blocks, spans, strict=True):
-            block["epochs"] = self._epochs(span, epochs)
-        del epochs
-        for metric in self.metrics:
-            values = _column(self.tables / f"{metric.table}.parquet", metric.name)
-            for block, span in zip(blocks, spans, strict=True):
-                if coded := self._metric(metric, values, span, block):
-                    block["metrics"][metric.name] = coded
+        orders = [self._epochs(block, span) for block, span in zip(blocks, spans, strict=True)]
+        for metric in self.source.metrics:
+            values = self.source.column(metric.table, metric.name)
+            for block, span, order in zip(blocks, spans, orders, strict=True):
+                own = values[span if metric.table == "trials" else self._rows(span)]
+                if np.isnan(own).all():
+                    continue
+                if metric.table == "trials":
+                    block["metrics"][metric.name] = self._trial_metric(own, block)
+                else:
+                    ordered = own if order is None else own[order]
+                    block["metrics"][metric.name] = self._epoch_metric(ordered, block)
         return blocks
 
     def _trials(self, horizon: int, span: slice) -> dict[str, Any]:
@@ -180,38 +178,34 @@ class _Layout:
             "metrics": {},
         }
 
-    def _epochs(self, span: slice, epochs: Ints) -> dict[str, Any]:
-        """Return the recorded epochs: one list where all trials have the same."""
+    def _epochs(self, block: dict[str, Any], span: slice) -> Ints | None:
+        """Write the recorded epochs: one list where all trials have the same.
+
+        Returns:
+            The order in which the rows of epochs are written; None for their own.
+        """
+        epochs = self.source.epochs[self._rows(span)]
+        owners = self.source.owners[self._rows(span)]
+        self._refuse_twice(epochs, owners)
         counts = self.trials.recorded[span]
-        own = epochs[self._rows(span)]
         count = int(counts[0])
         if count and (counts == count).all():
-            table = own.reshape(-1, count)
-            if (table == table[0]).all():
-                return {"of_each": table[0].tolist()}
-        offsets = self.offsets[span.start : span.stop + 1] - self.offsets[span.start]
-        return {
-            "offsets": self.writer.whole(offsets),
-            "values": self.writer.column(own),
-            "count": len(own),
+            table = epochs.reshape(count, -1)
+            if (table == table[:, :1]).all():
+                block["epochs"] = {"of_each": table[:, 0].tolist()}
+                return None
+        order: Ints = np.argsort(owners, kind="stable")
+        block["epochs"] = {
+            "offsets": self.writer.whole(np.concatenate([[0], np.cumsum(counts)])),
+            "values": self.writer.column(epochs[order]),
+            "count": len(epochs),
         }
+        return order
 
-    def _metric(
-        self, metric: Metric, values: NDArray[Any], span: slice, block: Mapping[str, Any]
-    ) -> dict[str, Any] | None:
-        """Write a metric's values in a block; None if there are none."""
-        own = values[span] if metric.table == "trials" else values[self._rows(span)]
-        if np.isnan(own).all():
-            return None
-        if metric.table == "trials":
-            return self._trial_metric(own, block)
-        epochs = block["epochs"].get("of_each")
-        if epochs is None:
-            return {"columns": [self.writer.column(own)]}
-        by_epoch = own.reshape(-1, len(epochs)).T
-        if len(epochs) > FEW_EPOCHS:
-            return {"columns": [self.writer.column(by_epoch.ravel())]}
-        return {"columns": [self.writer.column(np.ascontiguousarray(row)) for row in by_epoch]}
+    def _epoch_metric(self, own: NDArray[Any], block: Mapping[str, Any]) -> dict[str, Any]:
+        epochs = block["epochs"].get("of_each", ())
+        parts = np.split(own, len(epochs)) if 0 < len(epochs) <= FEW_EPOCHS else [own]
+        return {"columns": [self.writer.column(part) for part in parts]}
 
     def _trial_metric(self, own: NDArray[Any], block: Mapping[str, Any]) -> dict[str, Any]:
         """Write one value a configuration where all its trials have the same."""
@@ -227,27 +221,46 @@ class _Layout:
     def _rows(self, span: slice) -> slice:
         return slice(int(self.offsets[span.start]), int(self.offsets[span.stop]))
 
-    def _refuse_twice(self, epochs: Ints) -> None:
-        """Refuse an epoch that stands twice; they ascend within a trial."""
-        same = np.flatnonzero(np.diff(epochs) == 0)
-        trial = np.searchsorted(self.offsets, same, side="right") - 1
-        inside = same + 1 < self.offsets[trial + 1]
-        for row, owner in zip(same[inside].tolist(), trial[inside].tolist(), strict=True):
-            key = _row(self.tables / "trials.parquet", list(KEY), owner)
+    def _refuse_twice(self, epochs: Ints, owners: Ints) -> None:
+        """Refuse an epoch of a trial that stands twice; they are ordered by epoch and trial."""
+        same = (np.diff(epochs) == 0) & (np.diff(owners) == 0)
+        if same.any():
+            row = int(np.argmax(same))
+            key = self.source.key(int(owners[row]))
             raise twice("epochs", {**key, "epoch": int(epochs[row])})
 
 
-def _column(path: Path, name: str) -> NDArray[Any]:
-    """Return a column of a Parquet file; a missing value is NaN."""
-    import pyarrow.parquet as pq
+@dataclass(frozen=True)
+class _Ordered:
+    """The ordered tables of a release, read a column at a time.
 
-    column: pa.ChunkedArray = pq.read_table(path, columns=[name]).column(name)
-    values: NDArray[Any] = column.to_numpy()
-    return values
+    Attributes:
+        directory: Where they are.
+        metrics: Those that have values.
+        owners: The trial of each row of epochs.
+    """
 
+    directory: Path
+    metrics: tuple[Metric, ...]
+    owners: Ints
 
-def _row(path: Path, names: list[str], row: int) -> dict[str, Any]:
-    import pyarrow.parquet as pq
+    @cached_property
+    def epochs(self) -> Ints:
+        """The epoch of each row of epochs."""
+        return self.column("epochs", "epoch").astype(np.int64)
 
-    found: dict[str, Any] = pq.read_table(path, columns=names).slice(row, 1).to_pylist()[0]
-    return found
+    def column(self, table: str, name: str) -> NDArray[Any]:
+        """Return a column; a missing value is NaN."""
+        import pyarrow.parquet as pq
+
+        path = self.directory / f"{table}.parquet"
+        values: NDArray[Any] = pq.read_table(path, columns=[name]).column(name).to_numpy()
+        return values
+
+    def key(self, trial: int) -> dict[str, Any]:
+        """Return the key of a trial."""
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(self.directory / "trials.parquet", columns=list(KEY))
+        key: dict[str, Any] = table.slice(trial, 1).to_pylist()[0]
+        return key

@@ -1,13 +1,17 @@
 """The Parquet files of a release: a benchmark's two tables in order, the same bytes each time.
 
-DuckDB sorts what differs between rows, in bounded memory; what is the same in all rows is added
-while they are written.
+Trials are ordered by horizon, configuration and seed; epochs by horizon, epoch and trial, so that a
+question about one epoch reads that part of the file alone. DuckDB sorts what differs between rows,
+in bounded memory; what is the same in all rows is added while they are written.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from nepsbench.release.source import Source
 from nepsbench.schema import EPOCH_COLUMNS, TRIAL_COLUMNS
@@ -19,13 +23,18 @@ if TYPE_CHECKING:
 _GROUP = 122_880
 
 
-def write_tables(source: Source, directory: Path) -> None:
-    """Write ``trials.parquet`` and ``epochs.parquet``, in the order of the table ``ranked``."""
-    for table in ("trials", "epochs"):
-        _write(source, table, directory / f"{table}.parquet")
+def write_tables(source: Source, directory: Path) -> NDArray[np.int64]:
+    """Write ``trials.parquet`` and ``epochs.parquet``.
+
+    Returns:
+        The trial, as a row of ``trials.parquet``, of each row of ``epochs.parquet``.
+    """
+    _write(source, "trials", directory / "trials.parquet")
+    return _write(source, "epochs", directory / "epochs.parquet")
 
 
-def _write(source: Source, table: str, path: Path) -> None:
+def _write(source: Source, table: str, path: Path) -> NDArray[np.int64]:
+    """Write a table and return the trial of each row."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -38,6 +47,7 @@ def _write(source: Source, table: str, path: Path) -> None:
     varying = [n for n in columns if n in there and n not in constants] or columns[:1]
     chosen = ", ".join(f'source_{table}."{name}"' for name in varying)
     reader = source.sql(f"ordered_{table}", columns=chosen).to_arrow_reader(_GROUP)
+    owners = [np.zeros(0, dtype=np.int64)]
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         for batch in reader:
             arrays = [
@@ -47,6 +57,8 @@ def _write(source: Source, table: str, path: Path) -> None:
                 for name in columns
             ]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=_GROUP)
+            owners.append(batch.column(len(varying)).to_numpy())
+    return np.concatenate(owners)
 
 
 def _repeated(value: pa.Scalar | None, kind: pa.DataType, rows: int) -> pa.Array:

@@ -208,6 +208,8 @@ class Warehouse:
     def check(self, benchmark: str | None = None, profile: str | None = None) -> CheckReport:
         """Run every SQL check over all trials, or those of a benchmark or profile."""
         with self.connect() as connection, self._explained():
+            # A table of any size is checked in bounded memory; the rest goes to the disk.
+            connection.execute("SET memory_limit = '1GB'")
             return run_checks(connection, benchmark=benchmark, profile=profile)
 
     def rebuild(self) -> None:

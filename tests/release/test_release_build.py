@@ -58,7 +58,7 @@ def test_the_tables_of_a_release_are_ordered_by_configuration_and_seed(release: 
     assert keys == sorted(keys)
     place = {idx: row for row, idx in enumerate(trials["model_idx"].to_pylist())}
     owners = [place[idx] for idx in epochs["model_idx"].to_pylist()]
-    found = list(zip(owners, epochs["epoch"].to_pylist(), strict=True))
+    found = list(zip(epochs["epoch"].to_pylist(), owners, strict=True))
     assert found == sorted(found)
 
 

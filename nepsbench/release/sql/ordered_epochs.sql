@@ -1,2 +1,2 @@
-SELECT $columns FROM source_epochs JOIN ranked USING (profile, taskid, model_idx)
-ORDER BY trial, epoch;
+SELECT $columns, trial FROM source_epochs JOIN ranked USING (profile, taskid, model_idx)
+ORDER BY horizon, epoch, trial;

@@ -1,1 +1,2 @@
-SELECT $columns FROM source_trials JOIN ranked USING (profile, taskid, model_idx) ORDER BY trial;
+SELECT $columns, trial FROM source_trials JOIN ranked USING (profile, taskid, model_idx)
+ORDER BY trial;

@@ -58,19 +58,22 @@ def trials_of(block: Block, *, profile: str, origin: str) -> pa.Table:
 def epochs_of(block: Block, *, profile: str) -> pa.Table:
     """Return a block's rows of ``epochs``; metrics that it lacks are left out.
 
-    A value that is not finite is missing, as in all tables of the warehouse.
+    A value that is not finite is missing, as in all tables of the warehouse. Rows are ordered by
+    epoch, so that a question about one epoch need not read the others.
 
     Raises:
         InvalidResultError: If it has a metric that the metric dictionary lacks.
     """
     rows = len(block.epochs)
+    order = np.argsort(block.epochs, kind="stable")
+    trial = block.trial_of_epoch[order]
     columns = {
         "benchmark": _constant(block.benchmark, rows),
         "profile": _constant(profile, rows),
-        "taskid": block.numbers[block.trial_of_epoch],
-        "model_idx": block.repeats[block.trial_of_epoch],
-        "epoch": block.epochs,
-        **_metrics(block.epoch_metrics, "epochs"),
+        "taskid": block.numbers[trial],
+        "model_idx": block.repeats[trial],
+        "epoch": block.epochs[order],
+        **{name: v[order] for name, v in _metrics(block.epoch_metrics, "epochs").items()},
     }
     schema = epoch_schema().insert(0, pa.field("benchmark", pa.string()))
     return _table(columns, pa.schema([f for f in schema if f.name in columns]), rows)
