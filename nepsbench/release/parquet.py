@@ -57,7 +57,8 @@ def _write(source: Source, table: str, path: Path) -> NDArray[np.int64]:
                 for name in columns
             ]
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=_GROUP)
-            owners.append(batch.column(len(varying)).to_numpy())
+            # A copy: a view would keep the whole batch in memory.
+            owners.append(batch.column(len(varying)).to_numpy().copy())
     return np.concatenate(owners)
 
 
