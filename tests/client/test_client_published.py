@@ -1,4 +1,4 @@
-"""A table as others publish them: horizons, repeats without seeds, sparse epochs, many notations."""
+"""A table as others publish it: horizons, repeats without seeds, sparse epochs, many notations."""
 
 from __future__ import annotations
 
