@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 #: What DuckDB may hold in memory; more goes to the disk.
-_MEMORY = "1GB"
+_MEMORY = "700MB"
 #: Columns of ``trials`` that a release cannot be made without.
 _NEEDED = (
     *(c.name for c in TRIAL_COLUMNS if not c.nullable),

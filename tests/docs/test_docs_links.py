@@ -89,7 +89,9 @@ def test_every_command_in_the_text_exists(page: Path) -> None:
     text = INLINE.findall(BLOCK.sub("", page.read_text()))
     for words in _commands(text, "nepsbench"):
         command, left = _resolve(words)
-        known = {option for param in command.params for option in param.opts} | {"--help"}
+        known = {
+            option for param in command.params for option in (*param.opts, *param.secondary_opts)
+        } | {"--help"}
         asked = {word for word in left if word.startswith("-")}
         assert asked <= known, f"{_name(page)}: nepsbench {words}: no option {asked - known}"
     for words in _commands([*text, *_block_lines(page)], "make"):
