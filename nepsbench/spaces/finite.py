@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -18,8 +19,8 @@ from nepsbench.spaces.space import Configuration, Space
 class FiniteSpace(Space):
     """A space of choices. Without more said, the number counts like digits, the last one fastest.
 
-    A subclass whose benchmark counts otherwise overrides :attr:`size`, :meth:`codes_at` and
-    :meth:`indices_of`.
+    A subclass whose benchmark counts otherwise overrides :attr:`size`, :meth:`codes_at`,
+    :meth:`indices_of`, and ``_number_of_digits`` unless it overrides :meth:`encode`, too.
     """
 
     @property
@@ -48,7 +49,13 @@ class FiniteSpace(Space):
         Raises:
             InvalidConfigurationError: If it lies outside the space.
         """
-        return int(self.indices_of(np.array([self.encode(configuration)]))[0])
+        try:
+            number = self._quick_index(configuration)
+        except (KeyError, TypeError):
+            number = None
+        if number is None:  # not as plain as it seems, or not in the space: that is told in words
+            number = int(self.indices_of(np.array([self.encode(configuration)]))[0])
+        return number
 
     def at(self, index: int) -> Configuration:
         """Return the configuration with this number.
@@ -70,6 +77,33 @@ class FiniteSpace(Space):
                 f"space {self.name} has no configuration {index!r}; "
                 f"give a whole number from 0 to {self.size - 1}"
             )
+
+    def _number_of_digits(self, digits: int) -> int:
+        """Return the number of the configuration whose codes, as digits, make ``digits``."""
+        return digits
+
+    def _quick_index(self, configuration: Mapping[str, Scalar]) -> int | None:
+        """Return the number by one look into a table a parameter, None where that is not all.
+
+        Raises:
+            KeyError: If a value is none of the choices as they stand: another type, or none at all.
+        """
+        if type(self).encode is not Space.encode or len(configuration) != len(self.parameters):
+            return None
+        digits = 0
+        for name, radix, codes in self._choice_codes:
+            value = configuration[name]
+            # With its class, since True == 1 and 16.0 == 16.
+            digits = digits * radix + codes[value.__class__, value]
+        return self._number_of_digits(digits)
+
+    @cached_property
+    def _choice_codes(self) -> list[tuple[str, int, dict[tuple[type, Scalar], int]]]:
+        return [
+            (p.name, len(p.choices), {(type(c), c): code for code, c in enumerate(p.choices)})
+            for p in self.parameters
+            if isinstance(p, Categorical)
+        ]
 
     @property
     def _radices(self) -> tuple[int, ...]:

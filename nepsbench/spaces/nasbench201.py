@@ -38,6 +38,9 @@ class NasBench201Space(FiniteSpace):
         """Return the number of each row of encoded configurations."""
         return _places()[super().indices_of(codes)]
 
+    def _number_of_digits(self, digits: int) -> int:
+        return int(_places()[digits])
+
 
 EDGES = tuple(f"edge_{source}_{target}" for source, target in cells.NATS_EDGES)
 

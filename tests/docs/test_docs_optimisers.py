@@ -41,6 +41,7 @@ def test_an_example_runs_with_the_real_library(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NEPSBENCH_HOME", str(home))
     monkeypatch.setenv("NEPSBENCH_CACHE", str(home / "cache"))
+    monkeypatch.setenv("SYNETUNE_FOLDER", str(tmp_path / "syne-tune"))
     caplog.set_level(logging.WARNING)
     exec(compile(EXAMPLES[name], f"{PAGE.name}: {name}", "exec"), {})
     assert capsys.readouterr().out

@@ -108,6 +108,25 @@ def test_numbers_and_configurations_are_one_to_one(name, data):
 
 
 @pytest.mark.parametrize("name", FINITE)
+@settings(max_examples=25)
+@given(data=st.data())
+def test_a_configuration_dressed_otherwise_has_the_same_number(name, data):
+    space = get_space(name)
+    number = data.draw(st.integers(0, space.size - 1))
+    plain = space.at(number)
+    turned = dict(reversed(plain.items()))
+    dressed = {key: np.array([value])[0] for key, value in plain.items()}  # NumPy's scalars
+    floats = {k: float(v) if type(v) is int else v for k, v in plain.items()}
+    assert [space.index(each) for each in (plain, turned, dressed, floats)] == [number] * 4
+    first = space.names[0]
+    for wrong in ({**plain, first: True}, {**plain, first: [1]}, {**plain, "more": 1}):
+        with pytest.raises(InvalidConfigurationError):
+            space.index(wrong)
+    with pytest.raises(InvalidConfigurationError):
+        space.index({key: value for key, value in plain.items() if key != first})
+
+
+@pytest.mark.parametrize("name", FINITE)
 def test_every_choice_is_reached_by_some_number(name):
     space = get_space(name)
     numbers = np.arange(0, space.size, space.size // 30_000 | 1)  # odd: no radix divides it

@@ -22,4 +22,5 @@ def _in_a_folder_of_its_own(
 ) -> None:
     """Optimisers write where they run, and much to the log."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SYNETUNE_FOLDER", str(tmp_path / "syne-tune"))
     caplog.set_level(logging.WARNING)
