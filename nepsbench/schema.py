@@ -114,6 +114,10 @@ TRAINED_METRICS: tuple[Metric, ...] = (
 PUBLISHED_METRICS: tuple[Metric, ...] = (
     Metric("total_time", "trials", "s", "min", None, False,
            "wall time of the whole trial, with every evaluation and interruption"),
+    *(Metric(f"total_{name}_duration", "trials", "s", "min", None, False,
+             f"wall time of the trial's passes over {text}, as published")
+      for name, text in (("train", "train"), ("train_valid", "train and valid"),
+                         ("test", "test"))),
     Metric("ori_test_loss", "epochs", "1", "min", "ori_test", True,
            "mean loss over the published test set, valid and test together"),
     Metric("ori_test_acc", "epochs", "%", "max", "ori_test", True,

@@ -54,6 +54,7 @@ class Kind:
 _KINDS: tuple[Kind, ...] = (
     Kind("nats", "nats", "NATS-Bench, topology or size: a folder or a .pickle.pbz2 file"),
     Kind("nasbench201", "nasbench201", "NAS-Bench-201 v1.0 or v1.1: a .pth file"),
+    Kind("nashpobench2", "nashpobench2", "NAS-HPO-Bench-II: a folder of its three .pkl files"),
     Kind("jahs", "jahs", "JAHS-Bench-201's metric data: a folder, or one .pkl.gz of it"),
     Kind("nasbench360", "nasbench360", "NAS-Bench-360's tables on NAS-Bench-201's cells"),
 )
