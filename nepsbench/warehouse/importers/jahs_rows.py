@@ -83,15 +83,16 @@ def rows_of(frame: Frame) -> Rows:
     epochs = _epochs(frame, group)
     codes, keys = _codes(frame, group)
     trials = _trials(frame, keys, epochs)
-    order = np.lexsort((epochs, trials))
+    order = _order(trials, epochs)
     trials = trials[order]
     starts = np.flatnonzero(np.diff(trials, prepend=-1))
+    firsts = np.arange(len(trials))[order][starts]
     last = np.append(starts[1:], len(trials)) - 1
     values = {name: column[order] for name, column in _metrics(frame).items()}
     seeds = frame.columns.get(("metadata", "global_seed"))
     return Rows(
-        codes=np.stack([column[order[starts]] for column in codes], axis=1),
-        seeds=None if seeds is None else seeds[order[starts]].astype(np.int64),
+        codes=np.stack([column[firsts] for column in codes], axis=1),
+        seeds=None if seeds is None else seeds[firsts].astype(np.int64),
         starts=np.append(starts, len(trials)),
         epochs=epochs[order],
         metrics={
@@ -104,6 +105,14 @@ def rows_of(frame: Frame) -> Rows:
             if METRICS_BY_NAME[name].table == "epochs"
         },
     )  # fmt: skip
+
+
+def _order(trials: Ints, epochs: Ints) -> Ints | slice:
+    """Return what sorts rows by trial and epoch; of sorted ones a slice, which copies nothing."""
+    step, later = np.diff(trials), np.diff(epochs) > 0
+    if ((step > 0) | ((step == 0) & later)).all():
+        return slice(None)
+    return np.lexsort((epochs, trials))
 
 
 def _epochs(frame: Frame, group: str) -> Ints:
@@ -174,7 +183,7 @@ def _metrics(frame: Frame) -> dict[str, FloatArray]:
     for (group, label, *_), column in frame.columns.items():
         name = _metric_name(group, label)
         if name is not None:
-            values = column.astype(np.float64)
+            values = column.astype(np.float64, copy=False)
             if name == "flops" and np.nanmax(values, initial=0.0) > _COUNTED_SINGLY:
                 values = values / 1e6
             found[name] = values / LATENCY_BATCH if name == "latency" else values

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -209,9 +210,15 @@ def _by_set(values: Mapping[str, Any]) -> dict[str, dict[int, Any]]:
     """Return what is published by ``set@epoch`` by set and epoch."""
     found: dict[str, dict[int, Any]] = {}
     for key, value in values.items():
-        name, _, epoch = key.partition("@")
-        found.setdefault(name, {})[int(epoch)] = value
+        name, epoch = _place(key)
+        found.setdefault(name, {})[epoch] = value
     return found
+
+
+@lru_cache(maxsize=10_000)
+def _place(key: str) -> tuple[str, int]:
+    name, _, epoch = key.partition("@")
+    return name, int(epoch)
 
 
 def _filled(epochs: Iterable[int], values: Iterable[Any], horizon: int) -> FloatArray:
@@ -219,7 +226,8 @@ def _filled(epochs: Iterable[int], values: Iterable[Any], horizon: int) -> Float
     places = np.array(list(epochs))
     if places.size and (places.dtype.kind != "i" or places.min() < 0):
         raise ValueError(f"epochs {places[:3]!r}")
-    curve[places] = [_number(value) for value in values]
+    found = list(values)
+    curve[places] = found if {*map(type, found)} == {float} else [*map(_number, found)]
     return curve
 
 

@@ -9,6 +9,8 @@ _PIECE = 1 << 20
 _EMPTY, _ALIVE = 0, 1
 #: The memo may not grow by more than this at once; picklers count its slots up one by one.
 _LEAP = 1_000_000
+#: Text of fewer bytes is decoded once, for so many different ones.
+_SHORT, _MANY = 64, 100_000
 #: Entries whose containers may be referred to ever after.
 _FIRST = 4
 
@@ -103,9 +105,33 @@ class Memo:
         self.streaming = False
         self._kept: list[Any] = [None, None]
         self._texts: dict[str | bytes, int] = {}
+        self._decoded: dict[bytes, str] = {}
+        self._numbers: dict[bytes, int] = {}
         self._alive: dict[int, Any] = {}
         self._lasting: dict[int, Any] = {}
         self._entries = 0
+
+    def text(self, raw: bytes) -> str:
+        """Return text, the same object for the same short text."""
+        known = self._decoded.get(raw)
+        if known is None:
+            known = raw.decode("utf-8", "surrogatepass")
+            if len(raw) < _SHORT and len(self._decoded) < _MANY:
+                self._decoded[raw] = known
+        return known
+
+    def next_text(self, raw: bytes) -> str:
+        """Return text, and remember it in the next slot."""
+        number = self._numbers.get(raw)
+        if number is not None:
+            self.slots.append(number)
+            found: str = self._kept[number]
+            return found
+        value = self.text(raw)
+        self.put(len(self.slots), value)
+        if raw in self._decoded:
+            self._numbers[raw] = self._texts[value]
+        return value
 
     def put(self, slot: int, value: Any) -> None:
         """Remember a value.
