@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from nepsbench.errors import NepsbenchError
 
@@ -41,7 +41,7 @@ class Budget:
     epochs: int | None = None
 
     def __post_init__(self) -> None:
-        for name, limit in asdict(self).items():
+        for name, limit in self._limits():
             if limit is not None and not limit > 0:
                 raise NepsbenchError(
                     f"a budget of {limit!r} {name} allows nothing; give more than 0"
@@ -49,8 +49,10 @@ class Budget:
 
     def reached(self, spent: Spent) -> str | None:
         """Return in words which limit is reached, None if none is."""
-        for name, limit in asdict(self).items():
-            used = getattr(spent, name)
-            if limit is not None and used >= limit:
-                return f"{used:g} of {limit:g} {name}"
+        for name, limit in self._limits():
+            if limit is not None and getattr(spent, name) >= limit:
+                return f"{getattr(spent, name):g} of {limit:g} {name}"
         return None
+
+    def _limits(self) -> tuple[tuple[str, float | None], ...]:
+        return (("seconds", self.seconds), ("queries", self.queries), ("epochs", self.epochs))
