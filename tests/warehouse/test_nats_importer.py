@@ -212,9 +212,10 @@ def test_an_altered_byte_is_refused_with_the_name_and_place(
     refused(warehouse, "nats", path, r"000300\.pickle\.pbz2: .*altered, before byte \d+")
 
 
+@pytest.mark.parametrize("share", [0.6, 0.999999])
 @pytest.mark.parametrize("new_format", [False, True])
 def test_a_cut_off_torch_file_is_refused_with_the_place(
-    warehouse: Warehouse, whole: dict[str, Any], new_format: bool, tmp_path: Path
+    warehouse: Warehouse, whole: dict[str, Any], new_format: bool, share: float, tmp_path: Path
 ) -> None:
     path = tmp_path / "v1_1.pth"
     infos = {
@@ -224,7 +225,7 @@ def test_a_cut_off_torch_file_is_refused_with_the_place(
     table_ = {**whole, "arch2infos": infos}
     torch.save(table_, path, _use_new_zipfile_serialization=new_format)
     content = path.read_bytes()
-    path.write_bytes(content[: len(content) * 2 // 3])
+    path.write_bytes(content[: int(len(content) * share)])
     refused(warehouse, "nasbench201", path, r"v1_1\.pth: .* byte \d+")
 
 

@@ -54,6 +54,8 @@ def opened(path: Path) -> Iterator[tuple[Content, int]]:
             content = Content(file)
             _check_old_head(content, path)
             yield content, size
+            # The keys of storages; a file that ends before them is cut off.
+            load_small(content, names=NAMES, origin=str(path))
         return
     try:
         with zipfile.ZipFile(path) as archive:
