@@ -13,6 +13,7 @@ from nepsbench.errors import CorruptedFileError, SpecError
 from nepsbench.spaces import nashpobench2
 from nepsbench.warehouse import Warehouse
 from nepsbench.warehouse.importing import import_table
+from tests.client.adapters.libraries import library
 
 SEEDS = (222, 555, 888)
 CODES = tuple(
@@ -113,7 +114,7 @@ def test_values_stand_under_their_configuration_seed_and_epoch(
 
 def test_the_projects_own_interface_returns_the_same(warehouse: Warehouse, folder: Path) -> None:
     """Every accuracy and every cost, bit for bit."""
-    nashpobench2api = pytest.importorskip("nashpobench2api", reason="not installed")
+    nashpobench2api = library("nashpobench2api")
     import_table(warehouse, "nashpobench2", folder)
     api = nashpobench2api.NASHPOBench2API(str(folder), verbose=False)
     compared = 0

@@ -6,14 +6,14 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-import pytest
 from nats_tables import SIZE, entry, table, write_folder
 
 from nepsbench.spaces import nats_size
 from nepsbench.warehouse import Warehouse
 from nepsbench.warehouse.importing import import_table
+from tests.client.adapters.libraries import library
 
-nats_bench = pytest.importorskip("nats_bench", reason="nats-bench is not installed")
+nats_bench = library("nats_bench")
 
 DATASETS = ("cifar10-valid", "cifar10", "cifar100", "ImageNet16-120")
 #: nats-bench's words for our splits.

@@ -1,4 +1,4 @@
-"""Which optimisers must be there: those of the lock file, and no others."""
+"""Which libraries of others must be there: those of the lock file, and no others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from types import ModuleType
 import pytest
 
 _LOCK = Path(__file__).parents[3] / "requirements.lock"
-_PACKAGES = {"neps": "neural-pipeline-search", "syne_tune": "syne-tune"}
+_PACKAGES = {
+    "nats_bench": "nats-bench",
+    "neps": "neural-pipeline-search",
+    "syne_tune": "syne-tune",
+}
 
 
 def library(name: str) -> ModuleType:
