@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -10,20 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nepsbench.client.answering import (
-    BY_CONFIGURATION,
-    COMPLETE,
-    Entry,
-    Found,
-    Plan,
-    answer,
-    mean,
-    plan_of,
-    spans,
-)
+from nepsbench.client.answering import COMPLETE, Found, Plan, answer, plan_of, spans
 from nepsbench.client.benchmark import Answer, Benchmark, Query, checked_epoch
 from nepsbench.client.column import Column, column_values
 from nepsbench.client.places import places_of
+from nepsbench.client.readers import Reader, fast_reader, has_fast_reader, no_value
 from nepsbench.errors import NotInTableError
 from nepsbench.release.lookup import LOOKUP, STATUSES, Block, open_lookup
 from nepsbench.release.manifest import Manifest
@@ -31,8 +22,6 @@ from nepsbench.spaces import Configuration, Scalar
 
 if TYPE_CHECKING:
     import duckdb
-
-Reader = Callable[[int], float]
 
 #: So many bytes of a lookup may stay in the process's memory. Once answers come from more, they are
 #: read by calls of the system: slower, but a page fault brings in hundreds of kB each time.
@@ -63,7 +52,8 @@ class TableBenchmark(Benchmark):
         ]
         self._plans: dict[tuple[int, int], Plan] = {}
         self._readers: dict[tuple[str, int | None, int | None, int | None], Reader] = {}
-        self._read_bytes: dict[int, int] = {}
+        self._read: set[tuple[int, int]] = set()
+        self._read_bytes = 0
         self._is_mapped = True
 
     def __len__(self) -> int:
@@ -308,9 +298,16 @@ class TableBenchmark(Benchmark):
     def _note(self, block: Block, metric: str, position: int) -> None:
         """Note that a column is read from now on; see ``_KEPT``."""
         found = block.metrics[metric]
-        column = found.columns[0] if found.of_trial else block.located(metric, position)[0]
-        self._read_bytes[id(column)] = column.nbytes
-        if self._is_mapped and sum(self._read_bytes.values()) > _KEPT:
+        column, base = found.columns[0], 0
+        size = column.nbytes
+        if not found.of_trial and block.epochs is not None:
+            column, base = block.located(metric, position)
+            size = column.nbytes // (1 if len(found.columns) > 1 else len(block.epochs))
+        if (id(column), base) in self._read:
+            return
+        self._read.add((id(column), base))
+        self._read_bytes += size
+        if self._is_mapped and self._read_bytes > _KEPT:
             self._is_mapped = False
             self._plans.clear()
             self._readers.clear()
@@ -334,8 +331,13 @@ class TableBenchmark(Benchmark):
         block = self._block(horizon)
         if epoch is not None:
             epoch = self._whole(epoch)
-        fast = self._fast_reader(block, metric, epoch) if seed is None else None
-        return fast or self._slow_reader(block, metric, epoch, seed)
+        if seed is None and block.epochs and has_fast_reader(block, metric, epoch):
+            asked = block.epochs[-1] if epoch is None else epoch
+            position = block.epochs.index(asked)
+            self._note(block, metric, position)
+            mapped = self._is_mapped
+            return fast_reader(block, metric, position, places=self._places, mapped=mapped)
+        return self._slow_reader(block, metric, epoch, seed)
 
     def _slow_reader(
         self, block: Block, metric: str, epoch: int | None, seed: int | None
@@ -348,72 +350,10 @@ class TableBenchmark(Benchmark):
             found, plan = self._at(block, place, trials, epoch)
             value = answer(_only(plan, metric), found).get(metric)
             if value is None:
-                raise self._no_value(metric, number)
+                raise no_value(self._places, metric, number)
             return value
 
         return read
-
-    def _fast_reader(self, block: Block, metric: str, epoch: int | None) -> Reader | None:
-        """Return a reader for a block whose trials are all complete and alike; None for others."""
-        if block.epochs is None or not block.each or not block.all_complete:
-            return None
-        asked = block.epochs[-1] if epoch is None else epoch
-        if asked not in block.epochs or metric not in block.metrics:
-            return None
-        position = block.epochs.index(asked)
-        self._note(block, metric, position)
-        if self._is_mapped:
-            found = block.metrics[metric]
-            column, base = found.columns[0], 0
-            if not found.of_trial:
-                column, base = block.located(metric, position)
-            step = 1 if found.of_configuration else block.each
-            return self._mapped_reader(metric, column.at, base, step)
-        [entry] = plan_of(block, position, [metric], mapped=False)
-        return self._unmapped_reader(entry, block.each)
-
-    def _unmapped_reader(self, entry: Entry, each: int) -> Reader:
-        metric, span, base, kind = entry
-        step = 1 if kind == BY_CONFIGURATION else each
-        place_of = self._places.place
-
-        def read(number: int) -> float:
-            value = mean(span(base + place_of(number) * step, step))
-            if value != value:
-                raise self._no_value(metric, number)
-            return value
-
-        return read
-
-    def _mapped_reader(self, metric: str, at: Reader, base: int, step: int) -> Reader:
-        """Return the fastest reader: a few look-ups in memory and no other call."""
-        place_of, count = self._places.place, self._places.count
-        is_whole = self._places.numbers() is None
-
-        def read(number: int) -> float:
-            if is_whole and type(number) is int and 0 <= number < count:
-                row = base + number * step
-            else:
-                row = base + place_of(number) * step
-            if step == 3:  # the usual number of repeats, the loop unrolled
-                value, second, third = at(row), at(row + 1), at(row + 2)
-                if not value == second == third:
-                    total = value + second + third
-                    value = total / 3 if total == total else mean([value, second, third])
-            elif step == 1:
-                value = at(row)
-            else:
-                value = mean([at(each) for each in range(row, row + step)])
-            if value != value:
-                raise self._no_value(metric, number)
-            return value
-
-        return read
-
-    def _no_value(self, metric: str, number: int) -> NotInTableError:
-        return NotInTableError(
-            f"configuration {number} has no value of {metric} there in {self.name} {self.version}"
-        )
 
     def _rest(self) -> None:
         """Give the lookup's pages back: the process stays small, the page cache keeps them."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nepsbench.errors import ConflictError, NepsbenchError, SpecError
 from nepsbench.files import storage_errors
 from nepsbench.provenance import code_version
+from nepsbench.release.cells import write_cells
 from nepsbench.release.contents import contents_of, describe_space, provenance_of
 from nepsbench.release.layout import Trials, read_trials, write_lookup
 from nepsbench.release.lookup import LOOKUP
@@ -67,6 +68,7 @@ def build_release(
     surrogate: FittedSurrogate | None,
     card: Card | None,
     target: Path,
+    space: Space | None = None,
 ) -> Path:
     """Publish two Arrow tables: :func:`build_release_from` for what memory holds.
 
@@ -79,6 +81,7 @@ def build_release(
         surrogate: Fitted on these tables, or None.
         card: Its scores on configurations not seen, or None.
         target: See there.
+        space: The space, where it is none of nepsbench's own.
 
     Raises:
         SpecError: If name, version or ``benchmark_info`` cannot be used.
@@ -89,7 +92,8 @@ def build_release(
     if surrogate is not None:
         surrogate = replace(surrogate, card=card or surrogate.card)
     request = Request(name, version, benchmark_info, target, surrogate)
-    space = _check_request(request)
+    _check_request(request)
+    space = space or get_space(benchmark_info["space"])
     with tables_as_source(trials, epochs, space) as source:
         return build_release_from(source, request)
 
@@ -127,8 +131,6 @@ def build_release_from(source: Source, request: Request) -> Path:
                 owners=owners,
             )
             if source.space.name == "nasbench101":
-                from nepsbench.release.cells import write_cells
-
                 write_cells(building / LOOKUP, configurations)
             if request.surrogate is not None:
                 request.surrogate.save(building / "surrogate")
@@ -141,7 +143,7 @@ def build_release_from(source: Source, request: Request) -> Path:
     return final
 
 
-def _check_request(request: Request) -> Space:
+def _check_request(request: Request) -> None:
     precedence(request.version)
     name, info = request.name, request.benchmark_info
     if not name or name.startswith(".") or set(name) & set("/\\@"):
@@ -149,7 +151,6 @@ def _check_request(request: Request) -> Space:
     for key in ("space", "dataset"):
         if key not in info:
             raise SpecError(f"release {name}: benchmark_info lacks {key!r}")
-    return get_space(info["space"])
 
 
 def _require_pyarrow() -> None:
