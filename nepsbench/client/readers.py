@@ -1,28 +1,90 @@
-"""The fastest way to one metric by number, where all trials of a block are alike."""
+"""The fastest ways to answers where all trials of a block are alike, as in most tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from nepsbench.client.answering import BY_CONFIGURATION, mean, plan_of
+from nepsbench.client.answering import mean
+from nepsbench.client.benchmark import Answer
 from nepsbench.client.places import Places
 from nepsbench.errors import NotInTableError
+from nepsbench.release.coding import Column
 from nepsbench.release.lookup import Block
 
 #: From a configuration's number to one metric of it.
 Reader = Callable[[int], float]
 
 
-def has_fast_reader(block: Block, metric: str, epoch: int | None) -> bool:
-    """Return whether all trials of a block are complete, alike in number and epochs, and have it.
+def position_of(block: Block, epoch: int | None) -> int | None:
+    """Return an epoch's position in the list of a block whose trials are all complete and alike.
 
     Args:
         block: The trials of a horizon.
-        metric: A metric.
         epoch: The epoch; the last one without.
+
+    Returns:
+        The position; None for another block, or an epoch that is not there.
     """
-    alike = block.epochs is not None and bool(block.each) and block.all_complete
-    return alike and metric in block.metrics and (epoch is None or epoch in (block.epochs or ()))
+    if not block.epochs or not block.each or not block.all_complete:
+        return None
+    asked = block.epochs[-1] if epoch is None else epoch
+    return block.epochs.index(asked) if asked in block.epochs else None
+
+
+def answer_reader(
+    block: Block, position: int, names: Sequence[str], *, mapped: bool
+) -> Callable[[int], Answer]:
+    """Return what reads a whole answer, the mean over all trials, by the configuration's place.
+
+    Args:
+        block: One for which :func:`position_of` gives the position.
+        position: Of the epoch.
+        names: Metrics, in the order of an answer.
+        mapped: If False, no page of what is read stays in the process's memory.
+    """
+    there = [name for name in names if name in block.metrics]
+    found = [(name, *_located(block, name, position)) for name in there]
+    if not mapped:
+        spans = [(name, column.unmapped_span, base, step) for name, column, base, step in found]
+        return _answer_by_spans(spans)
+    entries = [(name, column.at, base, step) for name, column, base, step in found]
+
+    def read(place: int) -> Answer:
+        values: Answer = {}
+        for name, at, base, step in entries:
+            row = base + place * step
+            value: float = at(row)
+            if step == 3:  # the usual number of repeats, without a loop
+                second, third = at(row + 1), at(row + 2)
+                if not value == second == third:
+                    total = value + second + third
+                    value = total / 3 if total == total else mean([value, second, third])
+            elif step > 1:
+                value = mean([at(each) for each in range(row, row + step)])
+            if value == value:
+                values[name] = value
+        return values
+
+    return read
+
+
+def _answer_by_spans(
+    entries: Sequence[tuple[str, Callable[[int, int], Sequence[float]], int, int]],
+) -> Callable[[int], Answer]:
+    def read(place: int) -> Answer:
+        values = {name: mean(span(base + place * step, step)) for name, span, base, step in entries}
+        return {name: value for name, value in values.items() if value == value}
+
+    return read
+
+
+def _located(block: Block, metric: str, position: int) -> tuple[Column, int, int]:
+    """Return a metric's column, the row of the first configuration, and each one's rows."""
+    assert block.each
+    found = block.metrics[metric]
+    if found.of_trial:
+        return found.columns[0], 0, 1 if found.of_configuration else block.each
+    return *block.located(metric, position), block.each
 
 
 def fast_reader(
@@ -31,20 +93,15 @@ def fast_reader(
     """Return what reads a metric at the epoch with a position in the block's list.
 
     Args:
-        block: One for which :func:`has_fast_reader` is true.
+        block: One for which :func:`position_of` gives the position, and that has the metric.
         metric: The metric.
         position: Of the epoch.
         places: From numbers to places.
         mapped: If False, no page of what is read stays in the process's memory.
     """
-    assert block.each
+    column, base, step = _located(block, metric, position)
     if not mapped:
-        return _unmapped(block, metric, position, places)
-    found = block.metrics[metric]
-    column, base = found.columns[0], 0
-    if not found.of_trial:
-        column, base = block.located(metric, position)
-    step = 1 if found.of_configuration else block.each
+        return _unmapped(column, base, step, metric=metric, places=places)
     at, place_of, count = column.at, places.place, places.count
     is_whole = places.numbers() is None
 
@@ -70,11 +127,8 @@ def fast_reader(
     return read
 
 
-def _unmapped(block: Block, metric: str, position: int, places: Places) -> Reader:
-    assert block.each
-    [(_, span, base, kind)] = plan_of(block, position, [metric], mapped=False)
-    step = 1 if kind == BY_CONFIGURATION else block.each
-    place_of = places.place
+def _unmapped(column: Column, base: int, step: int, *, metric: str, places: Places) -> Reader:
+    place_of, span = places.place, column.unmapped_span
 
     def read(number: int) -> float:
         value = mean(span(base + place_of(number) * step, step))
