@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from hashlib import sha256
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,6 +31,8 @@ from nepsbench.warehouse.store import Warehouse, refuse_name
 
 #: Rows of a group in a Parquet file: what DuckDB reads at once, and skips at once.
 _GROUP = 122_880
+#: More files than this are described together.
+_MANY_FILES = 64
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,7 @@ def import_table(
     asked = {**(options or {}), **KINDS[kind].fixed}
     name = name or path.resolve().name.partition(".")[0]
     refuse_name(name, "import")
-    sources = tuple(
-        ImportedFile(name=each.name, bytes=each.stat().st_size, sha256=sha256_of(each))
-        for each in importer.sources(path, **asked)
-    )
+    sources = _described(importer.sources(path, **asked))
     known = _known(warehouse.commit, name, kind, sources, asked)
     if known is not None:
         return _report(warehouse.commit, known, changed=False)
@@ -121,6 +121,27 @@ def import_table(
         )
         warehouse.publish(following)
     return _report(following, entry, changed=True)
+
+
+def _described(paths: Sequence[Path]) -> tuple[ImportedFile, ...]:
+    """Return names, sizes and hashes; of a folder of many files one entry, that stands for all.
+
+    Every commit after the import carries these entries. The hash of many is that of the lines
+    ``<sha256>  <name>``, as ``sha256sum`` writes them.
+    """
+    files = tuple(
+        ImportedFile(name=path.name, bytes=path.stat().st_size, sha256=sha256_of(path))
+        for path in paths
+    )
+    if len(files) <= _MANY_FILES:
+        return files
+    lines = "".join(f"{file.sha256}  {file.name}\n" for file in files)
+    whole = ImportedFile(
+        name=f"{len(files)} files, {files[0].name} to {files[-1].name}",
+        bytes=sum(file.bytes for file in files),
+        sha256=sha256(lines.encode()).hexdigest(),
+    )
+    return (whole,)
 
 
 def _silent(_done: int, _total: int) -> None:

@@ -18,7 +18,7 @@ from nats_tables import (
     write_pickle,
 )
 
-from nepsbench.errors import CorruptedFileError, SpecError
+from nepsbench.errors import ConflictError, CorruptedFileError, SpecError
 from nepsbench.spaces import nats_size
 from nepsbench.warehouse import Warehouse
 from nepsbench.warehouse.importers import get_importer, processes
@@ -180,6 +180,24 @@ def test_the_same_folder_again_changes_nothing(warehouse: Warehouse, folder: Pat
         "nasbench201-ImageNet16-120": 12,
     }  # fmt: skip
     assert not import_table(warehouse, "nats", folder).changed
+
+
+def test_many_files_are_described_together_and_still_told_apart(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    """Every later commit carries the description, of the published folder 15,626 files."""
+    trained = {"01": {"cifar10": [777]}}
+    entries = {number: entry(number, nats_size.SPACE, trained) for number in range(100)}
+    path = write_folder(tmp_path / "sss", entries, table(entries, nats_size.SPACE))
+    import_table(warehouse, "nats", path)
+    (described,) = warehouse.commit.imports[0].sources
+    assert described.name == "101 files, meta.pickle.pbz2 to 000099.pickle.pbz2"
+    assert described.bytes == sum(each.stat().st_size for each in path.iterdir())
+    assert not import_table(warehouse, "nats", path).changed
+    other = entry(50, nats_size.SPACE, {"12": {"cifar10": [777]}})
+    write_pickle(path / "000050.pickle.pbz2", other)
+    with pytest.raises(ConflictError, match="'sss' is in the warehouse, from other files"):
+        import_table(warehouse, "nats", path)
 
 
 def refused(warehouse: Warehouse, kind: str, path: Path, message: str) -> None:
