@@ -1,7 +1,7 @@
 """Write the frames of this folder: ``python make.py FOLDER`` under a pandas from 1.0 to 3.
 
 Values are a rule, so that tests know them. The committed files were made with Python 3.8 and pandas
-1.2.5 and 1.3.5 (that of the published files), and with Python 3.11 and pandas 2.2.3.
+1.2.5 and 1.3.5 (jahs_bench asks for 1.3), and with Python 3.11 and pandas 2.2.3.
 """
 
 import sys
