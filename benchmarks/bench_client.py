@@ -116,6 +116,7 @@ def _timed(ask: Callable[[Any], Any], questions: list[Any]) -> None:
     for question in questions:
         ask(question)
     seconds = time.perf_counter() - started
+    gc.unfreeze()
     _report(seconds, **{"a second": round(len(questions) / seconds)})
 
 
