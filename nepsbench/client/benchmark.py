@@ -14,7 +14,8 @@ from nepsbench.errors import NepsbenchError, NotInTableError, VersionMismatchErr
 from nepsbench.release.manifest import Manifest
 from nepsbench.release.text import query_text
 from nepsbench.schema import EPOCH_COLUMNS, TRIAL_COLUMNS, Metric
-from nepsbench.spaces import Configuration, Scalar, Space, get_space
+from nepsbench.spaces import Configuration, Scalar, Space, get_space, space_names
+from nepsbench.spaces.declared import space_from
 
 if TYPE_CHECKING:
     import duckdb
@@ -165,7 +166,11 @@ def _all_columns(table: str, there: Sequence[str]) -> str:
 
 
 def _space_of(manifest: Manifest, release: Path) -> Space:
-    space = get_space(manifest.space["name"])
+    """Return the space that the manifest names, or describes where nepsbench has none of it."""
+    name = manifest.space["name"]
+    if name not in space_names():
+        return space_from(manifest.space)
+    space = get_space(name)
     if space.version != manifest.space["version"]:
         raise VersionMismatchError(
             f"{release}: made for version {manifest.space['version']} of space {space.name}, "

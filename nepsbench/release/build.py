@@ -14,7 +14,7 @@ from nepsbench.errors import ConflictError, NepsbenchError, SpecError
 from nepsbench.files import storage_errors
 from nepsbench.provenance import code_version
 from nepsbench.release.cells import write_cells
-from nepsbench.release.contents import contents_of, describe_space, provenance_of
+from nepsbench.release.contents import contents_of, provenance_of
 from nepsbench.release.layout import Trials, read_trials, write_lookup
 from nepsbench.release.lookup import LOOKUP
 from nepsbench.release.manifest import MANIFEST, Manifest
@@ -31,6 +31,7 @@ from nepsbench.release.verification import file_record, files_below, verify_rele
 from nepsbench.release.versions import is_version, next_free, precedence
 from nepsbench.schema import SCHEMA_VERSION
 from nepsbench.spaces import Space, get_space
+from nepsbench.spaces.declared import describe_space
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,4 +1,4 @@
-"""What a release's manifest says about its tables and its space."""
+"""What a release's manifest says about its tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from nepsbench.errors import NepsbenchError
 from nepsbench.release.layout import Trials
 from nepsbench.release.source import Configurations, Source
 from nepsbench.schema import TRAINED
-from nepsbench.spaces import Categorical, Space
 
 if TYPE_CHECKING:
     import duckdb
@@ -60,22 +59,6 @@ def _distinct(trials: Any, column: str) -> list[str]:
     else:
         values = trials.column(column).unique().to_pylist()
     return sorted(str(value) for value in values if value is not None)
-
-
-def describe_space(space: Space) -> dict[str, Any]:
-    """Return name, version, fidelities and parameters of a space, as JSON can say it."""
-    parameters = {
-        p.name: {"choices": list(p.choices), "default": p.default}
-        if isinstance(p, Categorical)
-        else {"lower": p.lower, "upper": p.upper, "log": True, "default": p.default}
-        for p in space.parameters
-    }
-    return {
-        "name": space.name,
-        "version": space.version,
-        "fidelities": list(space.fidelities),
-        "parameters": parameters,
-    }
 
 
 def contents_of(source: Source, configurations: Configurations, trials: Trials) -> dict[str, Any]:

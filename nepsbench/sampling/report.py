@@ -24,7 +24,7 @@ class Coverage:
 
 
 def coverage(profile: Profile) -> list[Coverage]:
-    """Return the coverage of every parameter; a real one in five equal parts of its logarithm."""
+    """Return the coverage of every parameter; a real one in five parts that are equally likely."""
     report = []
     for k, parameter in enumerate(profile.space.parameters):
         codes = profile.codes[:, k]
@@ -32,7 +32,8 @@ def coverage(profile: Profile) -> list[Coverage]:
             labels = tuple(str(choice) for choice in parameter.choices)
             counts = np.bincount(codes.astype(np.int64), minlength=len(labels))
         else:
-            edges = np.geomspace(parameter.lower, parameter.upper, _BINS + 1)
+            spaced = np.geomspace if parameter.log else np.linspace
+            edges = spaced(parameter.lower, parameter.upper, _BINS + 1)
             labels = tuple(f"{a:.2g} to {b:.2g}" for a, b in itertools.pairwise(edges))
             counts = np.bincount(
                 np.clip(np.searchsorted(edges, codes, side="right") - 1, 0, _BINS - 1),

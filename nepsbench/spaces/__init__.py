@@ -6,13 +6,14 @@ from importlib import import_module
 
 from nepsbench.errors import SpecError
 from nepsbench.spaces.finite import FiniteSpace
-from nepsbench.spaces.parameters import Categorical, LogFloat, Parameter, Scalar
+from nepsbench.spaces.parameters import Categorical, Float, LogFloat, Parameter, Scalar
 from nepsbench.spaces.space import Configuration, Space
 
 __all__ = [
     "Categorical",
     "Configuration",
     "FiniteSpace",
+    "Float",
     "LogFloat",
     "Parameter",
     "Scalar",

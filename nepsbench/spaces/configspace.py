@@ -39,7 +39,7 @@ def to_configspace(space: Space, *, seed: int | None = None) -> ConfigurationSpa
                     parameter.lower,
                     parameter.upper,
                     default_value=parameter.default,
-                    log=True,
+                    log=parameter.log,
                 )
             )
     return exported

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,13 +53,16 @@ class Categorical:
 
 
 @dataclass(frozen=True)
-class LogFloat:
-    """A real parameter drawn uniformly in its logarithm from ``[lower, upper]``."""
+class Float:
+    """A real parameter drawn uniformly from ``[lower, upper]``."""
 
     name: str
     lower: float
     upper: float
     default: float
+
+    #: Whether it is the logarithm that is uniform.
+    log: ClassVar[bool] = False
 
     def encode(self, value: Scalar) -> float:
         """Return ``value`` as a float.
@@ -84,12 +87,23 @@ class LogFloat:
         return float(code)
 
     def from_uniform(self, uniform: FloatArray) -> FloatArray:
+        """Map uniforms in [0, 1) to values, the same bits everywhere."""
+        return np.clip(self.lower + uniform * (self.upper - self.lower), self.lower, self.upper)
+
+
+@dataclass(frozen=True)
+class LogFloat(Float):
+    """A real parameter drawn uniformly in its logarithm from ``[lower, upper]``."""
+
+    log: ClassVar[bool] = True
+
+    def from_uniform(self, uniform: FloatArray) -> FloatArray:
         """Map uniforms in [0, 1) to values, the logarithm uniform, the same bits everywhere."""
         low, high = _log2(self.lower), _log2(self.upper)
         return np.clip(portable_exp2(low + uniform * (high - low)), self.lower, self.upper)
 
 
-Parameter: TypeAlias = Categorical | LogFloat
+Parameter: TypeAlias = Categorical | Float
 
 
 def _plain(value: Scalar) -> Scalar:

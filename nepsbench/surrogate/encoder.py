@@ -144,7 +144,7 @@ class Encoder:
 def _columns_of(parameter: Parameter, is_fidelity: bool) -> list[tuple[str, _Values]]:
     """Return the name of each feature of a parameter, and its values given the encoded column."""
     if not isinstance(parameter, Categorical):
-        return [(parameter.name, np.log10)]
+        return [(parameter.name, np.log10 if parameter.log else np.asarray)]
     if is_fidelity:
         choices = np.array(parameter.choices, dtype=np.float64)
         return [(parameter.name, partial(_pick, choices))]

@@ -13,7 +13,8 @@ import pytest
 import nepsbench
 from nepsbench.client.table import TableBenchmark
 from nepsbench.errors import InvalidConfigurationError, NotInTableError
-from nepsbench.spaces import nasbench101, nasbench201
+from nepsbench.spaces import FiniteSpace, nasbench101, nasbench201
+from nepsbench.spaces.declared import space_from
 from tests.release.made_up_table import Trial, build
 
 CELLS = (3, 500, 20_000, 423_623)
@@ -196,3 +197,22 @@ def test_reading_without_mapping_answers_the_same(
                 assert unmapped.value(number, metric, horizon=horizon) == cells.value(
                     number, metric, horizon=horizon
                 )
+
+
+def test_a_space_that_only_the_release_describes_is_asked_like_any_other(tmp_path: Path) -> None:
+    parameters = {
+        "act": {"choices": ["relu", "mish"], "default": "relu"},
+        "depth": {"choices": [1, 2, 4], "default": 2},
+    }
+    space = space_from({"name": "somebody", "version": 1, "parameters": parameters})
+    assert isinstance(space, FiniteSpace)
+    trials = [Trial(n, 5, None, "complete", {}, {5: {"test_acc": n / 8}}, n + 1) for n in range(4)]
+    bench = nepsbench.load(build(trials, tmp_path, space))
+    assert bench.space == space
+    assert bench({"act": "mish", "depth": 1}) == bench(3) == {"test_acc": 0.375}
+    with pytest.raises(NotInTableError, match="valid but not in the table"):
+        bench({"act": "mish", "depth": 4})
+    with pytest.raises(InvalidConfigurationError, match="depth=3 is not a choice"):
+        bench({"act": "mish", "depth": 3})
+    with pytest.raises(InvalidConfigurationError, match="'mish' is no configuration of somebody"):
+        bench("mish")

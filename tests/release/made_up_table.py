@@ -101,15 +101,16 @@ def arrow_tables(trials: Sequence[Trial], space: FiniteSpace) -> tuple[pa.Table,
     return trials_table(rows, space), epochs_table(epochs)
 
 
-def build(trials: Sequence[Trial], target: Path, space: str = "nasbench201") -> Path:
+def build(trials: Sequence[Trial], target: Path, space: str | FiniteSpace = "nasbench201") -> Path:
     """Return the release of a table."""
-    found = get_space(space)
+    found = get_space(space) if isinstance(space, str) else space
     assert isinstance(found, FiniteSpace)
     tables = arrow_tables(trials, found)
     return build_release(
-        name=f"{space}-made",
+        name=f"{found.name}-made",
         version="1.0.0",
-        benchmark_info={"space": space, "dataset": "made"},
+        space=found,
+        benchmark_info={"space": found.name, "dataset": "made"},
         trials=tables[0],
         epochs=tables[1],
         surrogate=None,
