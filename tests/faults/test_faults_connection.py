@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from nepsbench.cluster.attempt import Outcome
@@ -164,10 +165,12 @@ def test_fault_09_a_visit_that_is_killed_on_the_login_node_is_no_answer(
         visit = threading.Thread(target=desk.tick)
         visit.start()
         (squeue,) = wait_until(lambda: desk.site.processes("squeue"))
-        family = [squeue, *squeue.parents()]
-        for process in family:
-            if process.name() == "squeue" or (victim == "script" and process.name() == "bash"):
-                process.kill()
+        # Who is who is asked first: the death of one ends others by itself.
+        names = {process: process.name() for process in (squeue, *squeue.parents())}
+        for process, name in names.items():
+            if name == "squeue" or (victim == "script" and name == "bash"):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
         visit.join()
     (tick,) = desk.ledger.ticks(desk.file.name)
     assert not tick.healthy
