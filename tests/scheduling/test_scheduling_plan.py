@@ -2,7 +2,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nepsbench.cluster.warning import stop_time
@@ -25,7 +25,6 @@ def planned_trials(result):
 
 
 @given(RUNTIMES, LIMITS)
-@settings(deadline=None)
 def test_every_trial_is_in_one_portfolio_or_in_the_remainder(seconds, limits):
     result = plan(seconds, limits)
     everywhere = planned_trials(result) + result.remainder.tolist()
@@ -33,7 +32,6 @@ def test_every_trial_is_in_one_portfolio_or_in_the_remainder(seconds, limits):
 
 
 @given(RUNTIMES, LIMITS)
-@settings(deadline=None)
 def test_no_job_exceeds_its_limits(seconds, limits):
     result = plan(seconds, limits)
     assert len(result.jobs) <= limits.max_jobs
@@ -47,7 +45,6 @@ def test_no_job_exceeds_its_limits(seconds, limits):
 
 
 @given(RUNTIMES, LIMITS)
-@settings(deadline=None)
 def test_predicted_seconds_are_those_of_the_portfolios_and_fit_the_time_limit(seconds, limits):
     for job in plan(seconds, limits).jobs:
         sums = [np.minimum(seconds[p], limits.capacity).sum() for p in job.portfolios]
@@ -57,7 +54,6 @@ def test_predicted_seconds_are_those_of_the_portfolios_and_fit_the_time_limit(se
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=6), st.integers(1, 3))
-@settings(deadline=None)
 def test_the_makespan_is_never_worse_than_four_thirds_of_the_best(lengths, workers):
     seconds = np.array(lengths, dtype=np.float64)
     best = min(
@@ -70,7 +66,6 @@ def test_the_makespan_is_never_worse_than_four_thirds_of_the_best(lengths, worke
 
 
 @given(RUNTIMES, LIMITS)
-@settings(deadline=None)
 def test_equal_input_gives_an_equal_plan(seconds, limits):
     first, second = plan(seconds, limits), plan(seconds.copy(), limits)
     assert planned_trials(first) == planned_trials(second)

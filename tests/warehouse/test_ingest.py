@@ -235,7 +235,7 @@ def test_diverged_trials_have_ended_and_others_go_on(warehouse: Warehouse) -> No
     assert warehouse.seconds_per_epoch("q")["ended"].to_pylist() == [False]
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=3)
 @given(waves=st.lists(st.tuples(st.integers(1, 3), st.integers(0, 4)), min_size=1, max_size=3))
 def test_any_order_of_collections_ends_in_the_same_tables(
     tmp_path_factory: pytest.TempPathFactory, waves: list[tuple[int, int]]
