@@ -67,12 +67,14 @@ slurm-up: $(STAMP)  ## Start a one-machine SLURM and sshd on loopback (root)
 slurm-down:  ## Stop them
 	@include/slurm/slurm-down.sh
 
-lock:  ## Resolve requirements.lock anew within requirements.in (needs uv)
-	{ echo "# Made by make lock from pyproject.toml and requirements.in. Python 3.11."; \
+lock:  ## Resolve requirements.lock within requirements.in; what is in it stays (needs uv; ARGS=--upgrade)
+	cp requirements.lock requirements.lock.part
 	uv pip compile pyproject.toml --quiet --extra platform --extra dev --python-version 3.11 \
 	--constraints requirements.in --no-emit-index-url --no-header --no-annotate \
-	| grep -vE '^(nvidia-|cuda-|triton=)'; } > requirements.lock.new
-	mv requirements.lock.new requirements.lock
+	--output-file requirements.lock.part $(ARGS)
+	{ echo "# Made by make lock from pyproject.toml and requirements.in. Python 3.11."; \
+	grep -vE '^(nvidia-|cuda-|triton=)' requirements.lock.part; } > requirements.lock.new
+	rm requirements.lock.part && mv requirements.lock.new requirements.lock
 
 clean: down  ## Stop the services and delete their state; the warehouse stays
 	rm -rf .platform .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
