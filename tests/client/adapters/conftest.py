@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -24,3 +25,12 @@ def _in_a_folder_of_its_own(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SYNETUNE_FOLDER", str(tmp_path / "syne-tune"))
     caplog.set_level(logging.WARNING)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of published benchmarks that NEPSBENCH_SHARED_DATA names."""
+    folder = os.environ.get("NEPSBENCH_SHARED_DATA")
+    if not folder:
+        pytest.skip("NEPSBENCH_SHARED_DATA does not name the folder of published benchmarks")
+    return Path(folder)
