@@ -76,10 +76,10 @@ class CellIndex(ArrayFiles):
             InvalidConfigurationError: If they are no cell of NAS-Bench-101.
         """
         try:
-            digits = _LABEL_DIGITS[tuple(labels)]
+            digits = LABEL_DIGITS[tuple(labels)]
             rows = matrix.tolist() if isinstance(matrix, np.ndarray) else matrix
             flat = bytes(chain.from_iterable(rows))
-            bits, count = _bits_of(flat, len(labels))
+            bits, count = bits_of(flat, len(labels))
             if count == flat.count(1) and (row := self.patterns[bits]) >= 0:
                 return int(self.cells[row, digits])
         except (KeyError, TypeError, ValueError):
@@ -108,7 +108,7 @@ def pack(graph: Graph) -> tuple[int, int]:
     bits = 0
     for source, target in graph.edges:
         bits |= 1 << _SHIFTS[source, MAX_VERTICES - 1 if target == last else target]
-    return bits, _LABEL_DIGITS[tuple(graph.labels)]
+    return bits, LABEL_DIGITS[tuple(graph.labels)]
 
 
 def unpack(bits: int, digits: int) -> Graph:
@@ -250,7 +250,7 @@ def _moved_digits(inner: int, order: Sequence[int]) -> Ints:
 
 
 #: Digits by labels, ``input`` and ``output`` included, for cells of every size.
-_LABEL_DIGITS = {
+LABEL_DIGITS = {
     ("input", *names, "output"): sum(
         OPERATIONS.index(name) * 3 ** (_INNER - vertex)
         for vertex, name in enumerate(names, start=1)
@@ -262,7 +262,7 @@ _LABEL_DIGITS = {
 _ONES = bytes.maketrans(b"\x00\x01", b"01")
 
 
-def _bits_of(flat: bytes, size: int) -> tuple[int, int]:
+def bits_of(flat: bytes, size: int) -> tuple[int, int]:
     """Return the bits of a matrix's upper triangle, and how many are set.
 
     Args:

@@ -28,9 +28,9 @@ def publish_block(home: Path, block: Block) -> Path:
     sys.modules[module.__name__] = module
     importers.KINDS["in_memory"] = Kind("in_memory", "in_memory", "a table in memory")
     try:
-        file = home / "table.txt"
+        file = home / f"{block.benchmark}.txt"
         file.write_text(block.benchmark)
-        import_table(open_warehouse(home), "in_memory", file)
+        import_table(open_warehouse(home), "in_memory", file, name=block.benchmark)
     finally:
         del importers.KINDS["in_memory"], sys.modules[module.__name__]
     return publish_benchmark(block.benchmark, "1.0.0", home)
