@@ -67,12 +67,13 @@ def publish_benchmark(
         StorageError: If the disk is full.
     """
     check_benchmark(benchmark, home)
-    with open_warehouse(home).connect(benchmark) as connection:
+    warehouse = open_warehouse(home)
+    with warehouse.connect(benchmark) as connection:
         trials = connection.sql("FROM trials")
         if not trials.limit(1).fetchall():
             raise _nothing_of(benchmark, home)
         info = info_of(trials)
-        space = get_space(info["space"])
+        space = warehouse.space(info["space"])
         fitted = None
         if surrogate is not None:
             fitted = FittedSurrogate.load(surrogate, space)

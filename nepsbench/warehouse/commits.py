@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from nepsbench.boundary import Section
 from nepsbench.errors import CorruptedFileError
 from nepsbench.files import write_text
+from nepsbench.spaces import Space
+from nepsbench.spaces.declared import space_from
 
 #: Older commits, and files that only they list, stay this long for readers that opened them.
 KEPT = timedelta(days=1)
@@ -58,7 +60,11 @@ class ImportedFile(Section):
 
 
 class ImportEntry(Section):
-    """An import of a published table: what was read, and which profiles it made."""
+    """An import of a published table: what was read, and which profiles it made.
+
+    ``spaces`` holds descriptions (``nepsbench.spaces.declared``) of the spaces that are none of
+    nepsbench's own; ``about`` what the publisher says of each benchmark.
+    """
 
     name: str
     kind: str
@@ -67,6 +73,8 @@ class ImportEntry(Section):
     profiles: tuple[str, ...]
     code_version: str
     created: datetime
+    spaces: tuple[dict[str, Any], ...] = ()
+    about: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 
 class Commit(Section):
@@ -119,6 +127,15 @@ def newest_commit(home: Path) -> Commit:
     """
     numbers = _numbers(home)
     return _read(home, max(numbers)) if numbers else Commit()
+
+
+def declared_space(commit: Commit, name: str) -> Space | None:
+    """Return the space of that name that an import describes, or None."""
+    for entry in commit.imports:
+        for description in entry.spaces:
+            if description["name"] == name:
+                return space_from(description)
+    return None
 
 
 def write_commit(home: Path, commit: Commit) -> None:

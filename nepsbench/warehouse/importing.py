@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +16,8 @@ import pyarrow.parquet as pq
 from nepsbench.errors import ConflictError, InvalidResultError
 from nepsbench.files import sha256_of, sync
 from nepsbench.provenance import code_version
+from nepsbench.spaces import space_names
+from nepsbench.spaces.declared import describe_space
 from nepsbench.warehouse import views
 from nepsbench.warehouse.commits import (
     TABLES,
@@ -23,6 +26,7 @@ from nepsbench.warehouse.commits import (
     ImportedFile,
     ImportEntry,
     Table,
+    declared_space,
 )
 from nepsbench.warehouse.importers import KINDS, Option, Progress, get_importer
 from nepsbench.warehouse.importers.block import Block
@@ -84,43 +88,45 @@ def import_table(
     name = name or path.resolve().name.partition(".")[0]
     refuse_name(name, "import")
     sources = _described(importer.sources(path, **asked))
-    known = _known(warehouse.commit, name, kind, sources, asked)
+    noted = _noted(kind, asked)
+    known = _known(warehouse.commit, name, kind, sources, noted)
     if known is not None:
         return _report(warehouse.commit, known, changed=False)
     with warehouse.writing() as commit, ExitStack() as open_files:
         # Another writer may have made the same import while this one waited.
-        known = _known(commit, name, kind, sources, asked)
+        known = _known(commit, name, kind, sources, noted)
         if known is not None:
             return _report(commit, known, changed=False)
-        staged: dict[str, _Staged] = {}
+        staging = _Staging(warehouse.home, commit, name, kind, open_files)
         for block in importer.read(path, progress=progress or _silent, **asked):
-            profile = f"{name}.{block.part or block.dataset}"
-            if profile not in staged:
-                refuse_name(profile, "profile")
-                _refuse_taken(commit, profile)
-                number = commit.number + 1
-                staged[profile] = _Staged(warehouse.home, block.benchmark, profile, number)
-                open_files.callback(staged[profile].close)
-            staged[profile].append(block, origin=kind)
+            staging.append(block)
         open_files.close()
-        if not staged:
+        if not staging.profiles:
             raise InvalidResultError(f"{path}: holds no trial")
-        _refuse_duplicates(warehouse.home, staged)
+        _refuse_duplicates(warehouse.home, staging.profiles)
         entry = ImportEntry(
             name=name,
             kind=kind,
             sources=sources,
-            options=asked,
-            profiles=tuple(staged),
+            options=noted,
+            profiles=tuple(staging.profiles),
             code_version=code_version(),
             created=datetime.now(timezone.utc),
+            spaces=tuple(staging.spaces.values()),
+            about=staging.about,
         )
-        files = tuple(file for each in staged.values() for file in each.entries())
+        files = tuple(file for each in staging.profiles.values() for file in each.entries())
         following = commit.following(
             files=(*commit.files, *files), imports=(*commit.imports, entry)
         )
         warehouse.publish(following)
     return _report(following, entry, changed=True)
+
+
+def _noted(kind: str, options: Mapping[str, Option]) -> dict[str, Option]:
+    """Return the options as a commit keeps them: of a file its name, not where it lay."""
+    files = {key: Path(str(options[key])).name for key in KINDS[kind].files if key in options}
+    return {**options, **files}
 
 
 def _described(paths: Sequence[Path]) -> tuple[ImportedFile, ...]:
@@ -217,6 +223,64 @@ def _refuse_duplicates(home: Path, staged: Mapping[str, _Staged]) -> None:
                     raise InvalidResultError(
                         f"{profile}: {table} hold ({key}) = {row} more than once"
                     )
+
+
+@dataclass
+class _Staging:
+    """What an import has read so far.
+
+    Attributes:
+        home: The data home.
+        commit: What is there already.
+        name: The import's name.
+        kind: The kind of table.
+        open_files: Closes what is still being written.
+        profiles: The files of each profile.
+        spaces: Descriptions of spaces that are none of nepsbench's own, by name.
+        about: What the publisher says, by benchmark.
+    """
+
+    home: Path
+    commit: Commit
+    name: str
+    kind: str
+    open_files: ExitStack
+    profiles: dict[str, _Staged] = field(default_factory=dict)
+    spaces: dict[str, dict[str, Any]] = field(default_factory=dict)
+    about: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def append(self, block: Block) -> None:
+        """Write a block.
+
+        Raises:
+            ConflictError: If its profile, or another space of that name, is in the warehouse.
+            InvalidResultError: If it does not fit the blocks before it.
+        """
+        profile = f"{self.name}.{block.part or block.dataset}"
+        if profile not in self.profiles:
+            refuse_name(profile, "profile")
+            refuse_name(block.benchmark, "benchmark")
+            _refuse_taken(self.commit, profile)
+            self._note(block)
+            number = self.commit.number + 1
+            self.profiles[profile] = _Staged(self.home, block.benchmark, profile, number)
+            self.open_files.callback(self.profiles[profile].close)
+        self.profiles[profile].append(block, origin=self.kind)
+
+    def _note(self, block: Block) -> None:
+        if block.about:
+            self.about[block.benchmark] = dict(block.about)
+        name = block.space.name
+        if name in space_names() or name in self.spaces:
+            return
+        description = describe_space(block.space)
+        stored = declared_space(self.commit, name)
+        if stored not in (None, block.space):
+            raise ConflictError(
+                f"the warehouse knows another space {name!r}, of other parameters or another "
+                "version; call this one otherwise"
+            )
+        self.spaces[name] = description
 
 
 @dataclass

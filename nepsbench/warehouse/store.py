@@ -21,6 +21,7 @@ from nepsbench.errors import (
 )
 from nepsbench.files import sha256_of, sync
 from nepsbench.sampling.ranges import StreamRange
+from nepsbench.spaces import Space, get_space
 from nepsbench.warehouse import merge, streams, views
 from nepsbench.warehouse.checking import CheckReport, run_checks
 from nepsbench.warehouse.commits import (
@@ -28,6 +29,7 @@ from nepsbench.warehouse.commits import (
     Commit,
     FileEntry,
     Table,
+    declared_space,
     newest_commit,
     sweep,
     write_commit,
@@ -59,6 +61,14 @@ class Warehouse:
     def commit(self) -> Commit:
         """The state of the warehouse now."""
         return newest_commit(self.home)
+
+    def space(self, name: str) -> Space:
+        """Return a space: one of nepsbench's own, or one that an imported table describes.
+
+        Raises:
+            SpecError: If there is none of that name.
+        """
+        return declared_space(self.commit, name) or get_space(name)
 
     def connect(self, benchmark: str | None = None) -> duckdb.DuckDBPyConnection:
         """Return a connection with the views of the present state, or of one benchmark in it.

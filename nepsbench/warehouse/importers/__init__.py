@@ -43,12 +43,15 @@ class Kind:
         module: Module of ``nepsbench.warehouse.importers``.
         reads: What is imported, in words.
         fixed: Options that this kind stands for, where one module serves several.
+        files: Options that name a file among the sources: its content tells imports apart, not
+            where it lies.
     """
 
     name: str
     module: str
     reads: str
     fixed: dict[str, Option] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
 
 
 _KINDS: tuple[Kind, ...] = (

@@ -37,6 +37,7 @@ class Block:
         reasons: Why, for those.
         part: Names the profile within the import where the dataset alone does not: in imports that
             fill benchmarks of several spaces.
+        about: What the publisher says of the benchmark: ``citation``, ``licence`` and so on.
         metrics: Trial metrics of the metric dictionary, shape (trials,).
         trial_of_epoch: The row in this block of each recorded epoch's trial.
         epochs: Each recorded epoch.
@@ -59,6 +60,7 @@ class Block:
     statuses: tuple[Status, ...] | None = None
     reasons: tuple[str | None, ...] | None = None
     part: str | None = None
+    about: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def benchmark(self) -> str:
