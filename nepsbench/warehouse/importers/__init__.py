@@ -59,6 +59,12 @@ _KINDS: tuple[Kind, ...] = (
     Kind("nasbench201", "nasbench201", "NAS-Bench-201 v1.0 or v1.1: a .pth file"),
     Kind("nashpobench2", "nashpobench2", "NAS-HPO-Bench-II: a folder of its three .pkl files"),
     Kind("jahs", "jahs", "JAHS-Bench-201's metric data: a folder, or one .pkl.gz of it"),
+    Kind(
+        "table",
+        "table",
+        "anyone's CSV, Parquet or JSON file with a mapping file",
+        files=("mapping",),
+    ),
     Kind("nasbench360", "nasbench360", "NAS-Bench-360's tables on NAS-Bench-201's cells"),
 )
 KINDS = {kind.name: kind for kind in _KINDS}

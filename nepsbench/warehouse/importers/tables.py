@@ -26,9 +26,9 @@ def trials_of(block: Block, *, profile: str, origin: str) -> pa.Table:
     rows = len(block)
     first, of_row = _distinct(block)
     ids = block.space.config_ids(block.codes[first])
-    architectures: list[str | None] = [None] * len(first)
+    architectures = None
     if has_architecture(block.space):
-        architectures = [*architecture_ids(block.space, block.codes[first])]
+        architectures = _picked(architecture_ids(block.space, block.codes[first]), of_row)
     trained = block.horizons if block.trained is None else block.trained
     columns: dict[str, Any] = {
         "benchmark": _constant(block.benchmark, rows),
@@ -37,7 +37,7 @@ def trials_of(block: Block, *, profile: str, origin: str) -> pa.Table:
         "model_idx": block.repeats,
         "origin": _constant(origin, rows),
         "config_id": _picked(ids, of_row),
-        "architecture_id": _picked(architectures, of_row),
+        "architecture_id": architectures,
         "seed": block.seeds,
         "status": block.statuses or _constant(Status.COMPLETE.value, rows),
         "reason": block.reasons,
@@ -114,7 +114,7 @@ def _distinct(block: Block) -> tuple[Ints, Ints]:
     return first, of_row
 
 
-def _picked(values: list[Any], of_row: Ints) -> pa.Array:
+def _picked(values: list[str], of_row: Ints) -> pa.Array:
     """Return text by row, as codes into its distinct values."""
     indices = pa.array(of_row.astype(np.int32))
     return pa.DictionaryArray.from_arrays(indices, pa.array(values, pa.string())).cast(
