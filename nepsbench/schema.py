@@ -118,6 +118,8 @@ PUBLISHED_METRICS: tuple[Metric, ...] = (
              f"wall time of the trial's passes over {text}, as published")
       for name, text in (("train", "train"), ("train_valid", "train and valid"),
                          ("test", "test"))),
+    Metric("iter_time", "trials", "s", "min", "train", False,
+           "wall time of one training step, a mini-batch, as published"),
     Metric("ori_test_loss", "epochs", "1", "min", "ori_test", True,
            "mean loss over the published test set, valid and test together"),
     Metric("ori_test_acc", "epochs", "%", "max", "ori_test", True,

@@ -58,6 +58,7 @@ _KINDS: tuple[Kind, ...] = (
     Kind("nats", "nats", "NATS-Bench, topology or size: a folder or a .pickle.pbz2 file"),
     Kind("nasbench201", "nasbench201", "NAS-Bench-201 v1.0 or v1.1: a .pth file"),
     Kind("nashpobench2", "nashpobench2", "NAS-HPO-Bench-II: a folder of its three .pkl files"),
+    Kind("nds", "nds", "NDS's sweeps: a folder of their .json files, or one of them"),
     Kind("jahs", "jahs", "JAHS-Bench-201's metric data: a folder, or one .pkl.gz of it"),
     Kind(
         "table",
