@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import product
 
 from nepsbench.errors import InvalidConfigurationError
@@ -23,6 +24,9 @@ NATS_EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 JAHS_OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
 #: Operations by the number that NAS-Bench-201, NATS-Bench and NNI give them.
 NATS_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+
+#: Notations that are read once; all 15,625 cells of one fit.
+_KEPT = 1 << 14
 
 _FROM_NATS = tuple(NATS_EDGES.index(edge) for edge in JAHS_EDGES)
 _FROM_JAHS = tuple(JAHS_EDGES.index(edge) for edge in NATS_EDGES)
@@ -64,6 +68,7 @@ def to_arch_str(cell: Cell) -> str:
     return f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
 
 
+@lru_cache(_KEPT)
 def from_arch_str(text: str) -> Cell:
     """Return the cell of a NAS-Bench-201 string.
 
@@ -85,6 +90,7 @@ def to_digits(cell: Cell) -> str:
     return "".join(str(NATS_OPERATIONS.index(operation)) for operation in to_nats(cell))
 
 
+@lru_cache(_KEPT)
 def from_digits(text: str) -> Cell:
     """Return the cell of six digits; the inverse of :func:`to_digits`.
 

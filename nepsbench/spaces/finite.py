@@ -20,7 +20,8 @@ class FiniteSpace(Space):
     """A space of choices. Without more said, the number counts like digits, the last one fastest.
 
     A subclass whose benchmark counts otherwise overrides :attr:`size`, :meth:`codes_at`,
-    :meth:`indices_of`, and ``_number_of_digits`` unless it overrides :meth:`encode`, too.
+    :meth:`indices_of`, and ``_number_of_digits`` and ``_digits_of_number`` unless it overrides
+    :meth:`encode`, too.
     """
 
     @property
@@ -64,6 +65,12 @@ class FiniteSpace(Space):
             InvalidConfigurationError: If there is none.
         """
         self.check_index(index)
+        if self._counts_choices:
+            digits = self._digits_of_number(int(index))
+            return {
+                name: choices[digits // power % len(choices)]
+                for name, power, choices in self._choice_powers
+            }
         return self.decode(self.codes_at(np.array([index], dtype=np.int64))[0].tolist())
 
     def check_index(self, index: int) -> None:
@@ -82,13 +89,17 @@ class FiniteSpace(Space):
         """Return the number of the configuration whose codes, as digits, make ``digits``."""
         return digits
 
+    def _digits_of_number(self, number: int) -> int:
+        """Return the digits of the configuration with a number."""
+        return number
+
     def _quick_index(self, configuration: Mapping[str, Scalar]) -> int | None:
         """Return the number by one look into a table a parameter, None where that is not all.
 
         Raises:
             KeyError: If a value is none of the choices as they stand: another type, or none at all.
         """
-        if type(self).encode is not Space.encode or len(configuration) != len(self.parameters):
+        if not self._counts_choices or len(configuration) != len(self.parameters):
             return None
         digits = 0
         for name, radix, codes in self._choice_codes:
@@ -98,6 +109,20 @@ class FiniteSpace(Space):
         return self._number_of_digits(digits)
 
     @cached_property
+    def _counts_choices(self) -> bool:
+        """True if every product of choices is a configuration, in its own form."""
+        return type(self).encode is Space.encode
+
+    @cached_property
+    def _choice_powers(self) -> list[tuple[str, int, tuple[Scalar, ...]]]:
+        """For each parameter, what one more of its code adds to the digits, and its choices."""
+        return [
+            (p.name, prod(self._radices[k + 1 :]), p.choices)
+            for k, p in enumerate(self.parameters)
+            if isinstance(p, Categorical)
+        ]
+
+    @cached_property
     def _choice_codes(self) -> list[tuple[str, int, dict[tuple[type, Scalar], int]]]:
         return [
             (p.name, len(p.choices), {(type(c), c): code for code, c in enumerate(p.choices)})
@@ -105,6 +130,6 @@ class FiniteSpace(Space):
             if isinstance(p, Categorical)
         ]
 
-    @property
+    @cached_property
     def _radices(self) -> tuple[int, ...]:
         return tuple(len(p.choices) for p in self.parameters if isinstance(p, Categorical))

@@ -41,6 +41,9 @@ class NasBench201Space(FiniteSpace):
     def _number_of_digits(self, digits: int) -> int:
         return int(_places()[digits])
 
+    def _digits_of_number(self, number: int) -> int:
+        return int(published_order()[number])
+
 
 EDGES = tuple(f"edge_{source}_{target}" for source, target in cells.NATS_EDGES)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from nepsbench.errors import InvalidConfigurationError
 from nepsbench.spaces import cells
@@ -72,13 +73,17 @@ def from_cellcode(code: str, **others: Scalar) -> Configuration:
     Raises:
         InvalidConfigurationError: If the code or ``others`` are not valid.
     """
+    return from_cell(_cell_of_code(code), **others)
+
+
+@lru_cache(CELLS)
+def _cell_of_code(code: str) -> cells.Cell:
     match = _CODE.fullmatch(code.strip())
     if match is None:
         raise InvalidConfigurationError(
             f"{code!r} is no cell code; its form is A|BC|DEF with digits from 0 to 3"
         )
-    operations = [OPERATIONS[int(digit)] for digit in match.groups()]
-    return from_cell(cells.from_nats(operations), **others)
+    return cells.from_nats([OPERATIONS[int(digit)] for digit in match.groups()])
 
 
 def to_arch_str(configuration: Mapping[str, Scalar]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import ClassVar, TypeAlias
 
 import numpy as np
@@ -34,7 +35,10 @@ class Categorical:
         Raises:
             InvalidConfigurationError: If ``value`` is not one of the choices, or of another type.
         """
-        plain = _plain(value)
+        try:
+            return self._codes[value.__class__, value]
+        except (KeyError, TypeError):  # a choice in another type, or none
+            plain = _plain(value)
         for index, choice in enumerate(self.choices):
             if _same(plain, choice):
                 return float(index)
@@ -42,6 +46,16 @@ class Categorical:
             f"{self.name}={plain!r} is not a choice; choose one of "
             + ", ".join(repr(choice) for choice in self.choices)
         )
+
+    @cached_property
+    def _codes(self) -> dict[tuple[type, Scalar], float]:
+        """The code of each choice as it stands, with its class, since True == 1 == 1.0."""
+        first: dict[tuple[type, Scalar], float] = {}
+        for choice in self.choices:
+            same = [index for index, other in enumerate(self.choices) if _same(choice, other)]
+            if same:  # NaN is not even the same as itself
+                first[choice.__class__, choice] = float(same[0])
+        return first
 
     def decode(self, code: float) -> Scalar:
         """Return the choice with index ``code``."""

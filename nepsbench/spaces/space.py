@@ -42,6 +42,10 @@ class Space:
         """The parameters' names, in order."""
         return tuple(parameter.name for parameter in self.parameters)
 
+    @cached_property
+    def _name_set(self) -> frozenset[str]:
+        return frozenset(self.names)
+
     @property
     def words_per_draw(self) -> int:
         """Raw 64-bit words one draw uses: a training seed, one a parameter, up to whole blocks."""
@@ -77,11 +81,9 @@ class Space:
         Raises:
             InvalidConfigurationError: For an unknown or missing parameter, or a bad value.
         """
-        if len(configuration) != len(self.parameters) or any(
-            name not in configuration for name in self.names
-        ):
+        if configuration.keys() != self._name_set:
             self._refuse_keys(configuration)
-        return tuple(p.encode(configuration[p.name]) for p in self.parameters)
+        return tuple([p.encode(configuration[p.name]) for p in self.parameters])
 
     def decode(self, codes: Sequence[float]) -> Configuration:
         """Return the configuration with these encoded values."""

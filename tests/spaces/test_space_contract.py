@@ -105,6 +105,9 @@ def test_numbers_and_configurations_are_one_to_one(name, data):
     configuration = space.at(number)
     assert space.index(configuration) == number
     assert space.validate(configuration) == configuration
+    codes = space.codes_at(np.array([number]))[0]
+    assert list(space.decode(codes.tolist()).items()) == list(configuration.items())
+    assert space.at(np.int64(number)) == configuration
 
 
 @pytest.mark.parametrize("name", FINITE)
