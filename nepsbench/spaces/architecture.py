@@ -22,7 +22,8 @@ from nepsbench.spaces.parameters import FloatArray, Scalar
 from nepsbench.spaces.space import Space
 
 #: Modules that have ``ARCHITECTURE``, the names of the parameters that make the architecture, and
-#: ``architecture``, from a configuration to its canonical text.
+#: ``architecture``, from a configuration to its canonical text; some have ``architectures``, the
+#: same of many encoded configurations.
 _MODULES = {
     name: f"nepsbench.spaces.{name}"
     for name in ("nepsbench101", "nasbench101", "nasbench201", "nats_size", "nashpobench2")
@@ -61,10 +62,11 @@ def architecture_ids(space: Space, codes: FloatArray) -> list[str]:
     columns = [k for k, name in enumerate(space.names) if name in module.ARCHITECTURE]
     keys = np.ascontiguousarray(codes[:, columns]).view(f"V{8 * len(columns)}").ravel().tolist()
     first = {key: row for row, key in reversed(list(enumerate(keys)))}
-    ids = {
-        key: id_of(module.architecture(space.decode(codes[row].tolist())))
-        for key, row in first.items()
-    }
+    if hasattr(module, "architectures"):  # of many, faster
+        texts = module.architectures(codes[[*first.values()]])
+    else:
+        texts = [module.architecture(space.decode(codes[row].tolist())) for row in first.values()]
+    ids = {key: id_of(text) for key, text in zip(first, texts, strict=True)}
     return [ids[key] for key in keys]
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -270,3 +271,17 @@ def architecture(configuration: Mapping[str, Scalar]) -> str:
     """Return the canonical text of a configuration as ``validate`` returns it."""
     edges = "".join(str(configuration[name]) for name in EDGES)
     return f"{SPACE.name}:{edges}:{','.join(str(configuration[name]) for name in VERTICES)}"
+
+
+def architectures(codes: FloatArray) -> list[str]:
+    """Return :func:`architecture` of each row of encoded canonical cells."""
+    whole = codes.astype(np.uint8)
+    digits = np.ascontiguousarray(whole[:, : len(EDGES)] + ord("0")).tobytes().decode()
+    powers = len(_CHOICES) ** np.arange(_INNER)[::-1]
+    chosen = (whole[:, len(EDGES) :] @ powers).tolist()
+    texts = [",".join(names) for names in product(_CHOICES, repeat=_INNER)]
+    width = len(EDGES)
+    return [
+        f"{SPACE.name}:{digits[row * width : (row + 1) * width]}:{texts[choice]}"
+        for row, choice in enumerate(chosen)
+    ]

@@ -10,19 +10,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from nepsbench.errors import ConflictError, InvalidResultError
-from nepsbench.files import sha256_of, sync
+from nepsbench.files import sha256_of
 from nepsbench.provenance import code_version
 from nepsbench.spaces import space_names
 from nepsbench.spaces.declared import describe_space
-from nepsbench.warehouse import views
 from nepsbench.warehouse.commits import (
     TABLES,
     Commit,
-    FileEntry,
     ImportedFile,
     ImportEntry,
     Table,
@@ -30,11 +25,9 @@ from nepsbench.warehouse.commits import (
 )
 from nepsbench.warehouse.importers import KINDS, Option, Progress, get_importer
 from nepsbench.warehouse.importers.block import Block
-from nepsbench.warehouse.importers.tables import epochs_of, trials_of
+from nepsbench.warehouse.staged import Staged
 from nepsbench.warehouse.store import Warehouse, refuse_name
 
-#: Rows of a group in a Parquet file: what DuckDB reads at once, and skips at once.
-_GROUP = 122_880
 #: More files than this are described together.
 _MANY_FILES = 64
 
@@ -103,7 +96,8 @@ def import_table(
         open_files.close()
         if not staging.profiles:
             raise InvalidResultError(f"{path}: holds no trial")
-        _refuse_duplicates(warehouse.home, staging.profiles)
+        for each in staging.profiles.values():
+            each.refuse_duplicates()
         entry = ImportEntry(
             name=name,
             kind=kind,
@@ -200,31 +194,6 @@ def _report(commit: Commit, entry: ImportEntry, *, changed: bool) -> ImportRepor
     return ImportReport(entry.name, counts["trials"], counts["epochs"], commit.number, changed)
 
 
-def _refuse_duplicates(home: Path, staged: Mapping[str, _Staged]) -> None:
-    """Refuse an import in which a trial, or an epoch of one, stands twice.
-
-    Raises:
-        InvalidResultError: Names the first.
-    """
-    import duckdb
-
-    for profile, each in staged.items():
-        for table, key in (
-            ("trials", "taskid, model_idx"),
-            ("epochs", "taskid, model_idx, epoch"),
-        ):
-            paths = [str(path) for path in each.paths(table)]
-            if not paths:
-                continue
-            source = views.scan(home, paths)
-            query = views.query_text("imported_twice", source=source, key=key)
-            with duckdb.connect() as connection:
-                for row in connection.sql(query).fetchall():
-                    raise InvalidResultError(
-                        f"{profile}: {table} hold ({key}) = {row} more than once"
-                    )
-
-
 @dataclass
 class _Staging:
     """What an import has read so far.
@@ -245,7 +214,7 @@ class _Staging:
     name: str
     kind: str
     open_files: ExitStack
-    profiles: dict[str, _Staged] = field(default_factory=dict)
+    profiles: dict[str, Staged] = field(default_factory=dict)
     spaces: dict[str, dict[str, Any]] = field(default_factory=dict)
     about: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -263,7 +232,7 @@ class _Staging:
             _refuse_taken(self.commit, profile)
             self._note(block)
             number = self.commit.number + 1
-            self.profiles[profile] = _Staged(self.home, block.benchmark, profile, number)
+            self.profiles[profile] = Staged(self.home, block.benchmark, profile, number)
             self.open_files.callback(self.profiles[profile].close)
         self.profiles[profile].append(block, origin=self.kind)
 
@@ -281,80 +250,3 @@ class _Staging:
                 "version; call this one otherwise"
             )
         self.spaces[name] = description
-
-
-@dataclass
-class _Staged:
-    """The Parquet files of one profile, while they are written.
-
-    A file holds blocks that have the same columns; others begin a new one.
-    """
-
-    home: Path
-    benchmark: str
-    profile: str
-    number: int
-    _writers: dict[str, tuple[Path, pa.Schema, pq.ParquetWriter]] = field(default_factory=dict)
-    _rows: dict[Path, tuple[Table, int]] = field(default_factory=dict)
-
-    def append(self, block: Block, *, origin: str) -> None:
-        """Write a block."""
-        if block.benchmark != self.benchmark:
-            raise InvalidResultError(
-                f"{self.profile}: belongs to {self.benchmark}, a block of {block.benchmark} came"
-            )
-        self._write("trials", trials_of(block, profile=self.profile, origin=origin))
-        if len(block.epochs):
-            self._write("epochs", epochs_of(block, profile=self.profile))
-
-    def close(self) -> None:
-        """Bring every file to the disk."""
-        for path, _, writer in self._writers.values():
-            if writer.is_open:
-                writer.close()
-                sync(path)
-                sync(path.parent)
-
-    def paths(self, table: str) -> list[Path]:
-        """Return the files of one table, relative to the data home."""
-        return [path for path, (of, _) in self._rows.items() if of == table]
-
-    def entries(self) -> list[FileEntry]:
-        """Return the commit's entries of all files."""
-        return [
-            FileEntry(
-                path=path.as_posix(),
-                benchmark=self.benchmark,
-                table=table,
-                profile=self.profile,
-                rows=rows,
-                bytes=(self.home / path).stat().st_size,
-                sha256=sha256_of(self.home / path),
-            )
-            for path, (table, rows) in self._rows.items()
-        ]
-
-    def _write(self, table: Table, rows: pa.Table) -> None:
-        found = self._writers.get(table)
-        if found is None or not found[1].equals(rows.schema):
-            self._close(table)
-            found = self._open(table, rows.schema)
-        path, _, writer = found
-        writer.write_table(rows, row_group_size=_GROUP)
-        relative = path.relative_to(self.home)
-        self._rows[relative] = (table, self._rows.get(relative, (table, 0))[1] + rows.num_rows)
-
-    def _close(self, table: Table) -> None:
-        if table in self._writers:
-            path, _, writer = self._writers.pop(table)
-            writer.close()
-            sync(path)
-
-    def _open(self, table: Table, schema: pa.Schema) -> tuple[Path, pa.Schema, pq.ParquetWriter]:
-        part = len(self.paths(table))
-        name = f"{self.profile}-{self.number:08d}-{part}.parquet"
-        path = self.home / "benchmarks" / self.benchmark / table / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        writer = pq.ParquetWriter(path, schema, compression="zstd", compression_level=1)
-        self._writers[table] = (path, schema, writer)
-        return self._writers[table]

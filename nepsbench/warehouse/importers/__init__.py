@@ -55,6 +55,7 @@ class Kind:
 
 
 _KINDS: tuple[Kind, ...] = (
+    Kind("nasbench101", "nasbench101", "NAS-Bench-101: nasbench_full.tfrecord or only108"),
     Kind("nats", "nats", "NATS-Bench, topology or size: a folder or a .pickle.pbz2 file"),
     Kind("nasbench201", "nasbench201", "NAS-Bench-201 v1.0 or v1.1: a .pth file"),
     Kind("nashpobench2", "nashpobench2", "NAS-HPO-Bench-II: a folder of its three .pkl files"),
@@ -66,6 +67,7 @@ _KINDS: tuple[Kind, ...] = (
         "anyone's CSV, Parquet or JSON file with a mapping file",
         files=("mapping",),
     ),
+    Kind("nni", "nni", "NNI's nasbench101.db, nasbench201.db or nds.db"),
     Kind("nasbench360", "nasbench360", "NAS-Bench-360's tables on NAS-Bench-201's cells"),
 )
 KINDS = {kind.name: kind for kind in _KINDS}

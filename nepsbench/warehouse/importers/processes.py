@@ -11,7 +11,7 @@ import pickle
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
@@ -39,15 +39,36 @@ def read_files(
     """
     if processes < 2 or len(paths) < _WORTHWHILE:
         yield from map(function, paths)
-        return
+    else:
+        yield from in_processes(function, paths, processes=processes)
+
+
+def in_processes(
+    function: Callable[[Any], Any],
+    tasks: Iterable[Any],
+    *,
+    processes: int = 2,
+    ahead: int = _AHEAD,
+) -> Iterator[Any]:
+    """Yield ``function(task)`` of every task, in order; tasks are taken as they are given out.
+
+    Args:
+        function: As in :func:`read_files`.
+        tasks: What it is called with; anything that can be pickled.
+        processes: How many work at once.
+        ahead: Tasks that a process has been given, and not answered for.
+
+    Raises:
+        CorruptedFileError: What the function raises, in the words that it raised.
+    """
     with ExitStack() as stack:
         readers = [_Reader(function, stack) for _ in range(processes)]
         waiting: deque[_Reader] = deque()
-        for number, path in enumerate(paths):
+        for number, task in enumerate(tasks):
             reader = readers[number % processes]
-            if len(waiting) == processes * _AHEAD:
+            if len(waiting) == processes * ahead:
                 yield waiting.popleft().answer()
-            reader.ask(path)
+            reader.ask(task)
             waiting.append(reader)
         while waiting:
             yield waiting.popleft().answer()
@@ -56,7 +77,7 @@ def read_files(
 class _Reader:
     """A process that reads files."""
 
-    def __init__(self, function: Callable[[Path], Any], stack: ExitStack) -> None:
+    def __init__(self, function: Callable[[Any], Any], stack: ExitStack) -> None:
         command = [sys.executable, "-m", __name__]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         self._process = stack.enter_context(
@@ -68,10 +89,10 @@ class _Reader:
         assert self._process.stdin is not None
         _send(self._process.stdin, function)
 
-    def ask(self, path: Path) -> None:
-        """Tell of a file."""
+    def ask(self, task: object) -> None:
+        """Tell of a file, or of another task."""
         assert self._process.stdin is not None
-        _send(self._process.stdin, str(path))
+        _send(self._process.stdin, task)
 
     def answer(self) -> Any:
         """Return the next file's result."""
@@ -107,15 +128,15 @@ def _receive(pipe: IO[bytes]) -> Any:
 
 
 def _serve() -> None:
-    """Answer for paths until there are none."""
+    """Answer for tasks until there are none."""
     function = _receive(sys.stdin.buffer)
     while True:
         try:
-            path = Path(_receive(sys.stdin.buffer))
+            task = _receive(sys.stdin.buffer)
         except EOFError:
             return
         try:
-            answer = (False, function(path))
+            answer = (False, function(task))
         except NepsbenchError as error:
             answer = (True, str(error))
         _send(sys.stdout.buffer, answer)

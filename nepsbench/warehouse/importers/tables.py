@@ -106,11 +106,14 @@ def _distinct(block: Block) -> tuple[Ints, Ints]:
         InvalidResultError: If two configurations have one number.
     """
     _, first, of_row = np.unique(block.numbers, return_index=True, return_inverse=True)
-    differs = np.flatnonzero((block.codes[first[of_row]] != block.codes).any(axis=1))
-    if differs.size:
-        raise InvalidResultError(
-            f"{block.benchmark}: number {block.numbers[differs[0]]} stands for two configurations"
-        )
+    rows = first[of_row]
+    for column in block.codes.T:  # one by one, since all of them are much memory
+        differs = np.flatnonzero(column[rows] != column)
+        if differs.size:
+            raise InvalidResultError(
+                f"{block.benchmark}: number {block.numbers[differs[0]]} stands for two "
+                "configurations"
+            )
     return first, of_row
 
 
