@@ -7,8 +7,20 @@ from pathlib import Path
 import pytest
 
 import nepsbench
+from nepsbench.campaign.publish import publish_benchmark
 from nepsbench.client.table import TableBenchmark
+from nepsbench.spaces import nasbench101
+from nepsbench.warehouse import open_warehouse
+from nepsbench.warehouse.importing import import_table
+from tests.client.adapters.nasbench101_records import (
+    INCEPTION,
+    SMALL,
+    made_up_runs,
+    parameters_of,
+    publish_records,
+)
 from tests.tiny_cells import build_cells
+from tests.warehouse.nats_tables import entry, table, write_folder
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +46,32 @@ def shared_data() -> Path:
     if not folder:
         pytest.skip("NEPSBENCH_SHARED_DATA does not name the folder of published benchmarks")
     return Path(folder)
+
+
+def publish_nats(home: Path, path: Path, space: str = "nasbench201") -> Path:
+    """Import NATS-Bench's files and release all four datasets."""
+    home.mkdir()
+    import_table(open_warehouse(home), "nats", path)
+    for dataset in ("cifar10-valid", "cifar10", "cifar100", "ImageNet16-120"):
+        publish_benchmark(f"{space}-{dataset}", "1.0.0", home)
+    return home
+
+
+@pytest.fixture(scope="session")
+def topology(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A folder in nats-bench's format with a few cells, and a data home with its releases."""
+    root = tmp_path_factory.mktemp("tss")
+    entries = {number: entry(number) for number in (7, 11, 2024)}
+    files = write_folder(root / "NATS-tss-made-up", entries, table(entries))
+    return files, publish_nats(root / "home", files)
+
+
+@pytest.fixture(scope="session")
+def small_cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data home with all cells of at most five vertices, and NAS-Bench-101's example."""
+    inception = nasbench101.SPACE.index(nasbench101.from_spec(*INCEPTION))
+    records = {
+        number: (parameters_of(number), made_up_runs(number))
+        for number in (*range(SMALL), inception)
+    }
+    return publish_records(tmp_path_factory.mktemp("nasbench101"), records)

@@ -18,6 +18,20 @@ from tests.client.adapters.blocks import publish_block
 #: A cell's runs by schedule: one dictionary a repeat, in the words of ``computed_statistics``.
 Runs = Mapping[int, Sequence[Mapping[str, float]]]
 
+#: The cell of its README.
+INCEPTION = (
+    [[0, 1, 1, 1, 0, 1, 0],
+     [0, 0, 0, 0, 0, 0, 1],
+     [0, 0, 0, 0, 0, 0, 1],
+     [0, 0, 0, 0, 1, 0, 0],
+     [0, 0, 0, 0, 0, 0, 1],
+     [0, 0, 0, 0, 0, 0, 1],
+     [0, 0, 0, 0, 0, 0, 0]],
+    ["input", "conv1x1-bn-relu", *["conv3x3-bn-relu"] * 3, "maxpool3x3", "output"],
+)  # fmt: skip
+#: All cells of at most five vertices come first.
+SMALL = 2532
+
 _SPLITS = {"train": "train", "validation": "valid", "test": "test"}
 
 

@@ -13,39 +13,22 @@ import pytest
 from nepsbench.client.adapters import nasbench as api
 from nepsbench.errors import InvalidConfigurationError, NepsbenchError, NotInTableError
 from nepsbench.spaces import nasbench101
-from tests.client.adapters.nasbench101_records import made_up_runs, parameters_of, publish_records
+from tests.client.adapters.nasbench101_records import (
+    INCEPTION,
+    SMALL,
+    made_up_runs,
+    parameters_of,
+    publish_records,
+)
 
 INPUT, OUTPUT = "input", "output"
 CONV1X1, CONV3X3, MAXPOOL3X3 = "conv1x1-bn-relu", "conv3x3-bn-relu", "maxpool3x3"
-INCEPTION = (
-    [[0, 1, 1, 1, 0, 1, 0],
-     [0, 0, 0, 0, 0, 0, 1],
-     [0, 0, 0, 0, 0, 0, 1],
-     [0, 0, 0, 0, 1, 0, 0],
-     [0, 0, 0, 0, 0, 0, 1],
-     [0, 0, 0, 0, 0, 0, 1],
-     [0, 0, 0, 0, 0, 0, 0]],
-    [INPUT, CONV1X1, CONV3X3, CONV3X3, CONV3X3, MAXPOOL3X3, OUTPUT],
-)  # fmt: skip
 INCEPTION_HASH = "28cfc7874f6d200472e1a9dcd8650aa0"
-#: All cells of at most five vertices come first.
-SMALL = 2532
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A release of all cells of at most five vertices, and of the README's cell."""
-    inception = nasbench101.SPACE.index(nasbench101.from_spec(*INCEPTION))
-    records = {
-        number: (parameters_of(number), made_up_runs(number))
-        for number in (*range(SMALL), inception)
-    }
-    return publish_records(tmp_path_factory.mktemp("nasbench101"), records)
 
 
 @pytest.fixture
-def dataset(home: Path) -> api.NASBench:
-    return api.NASBench(home, seed=7)
+def dataset(small_cells: Path) -> api.NASBench:
+    return api.NASBench(small_cells, seed=7)
 
 
 def spec_of(number: int) -> api.ModelSpec:
@@ -85,9 +68,9 @@ def test_all_runs_of_a_cell_are_the_records_to_the_last_bit(dataset: api.NASBenc
         assert dataset.query(spec_of(number))["module_adjacency"].tolist() == matrix
 
 
-def test_queries_draw_the_repeats_that_the_original_draws(home: Path) -> None:
+def test_queries_draw_the_repeats_that_the_original_draws(small_cells: Path) -> None:
     """Python's generator, seeded, asked once a query for a number from 0 to 2."""
-    seeded = api.NASBench(home, seed=42)
+    seeded = api.NASBench(small_cells, seed=42)
     draws = random.Random(42)
     spent, epochs_spent = 0.0, 0
     for step in range(200):
@@ -103,7 +86,7 @@ def test_queries_draw_the_repeats_that_the_original_draws(home: Path) -> None:
     assert seeded.get_budget_counters() == (spent, epochs_spent)
     seeded.reset_budget_counters()
     assert seeded.get_budget_counters() == (0.0, 0)
-    unseeded = api.NASBench(home)
+    unseeded = api.NASBench(small_cells)
     random.seed(3)
     expected = [made_up_runs(50)[108][random.randint(0, 2)] for _ in range(20)]
     random.seed(3)
@@ -230,9 +213,9 @@ def mutated(dataset: api.NASBench, parent: api.ModelSpec) -> api.ModelSpec:
             return spec
 
 
-def test_an_evolution_runs_as_in_the_authors_notebook(home: Path) -> None:
+def test_an_evolution_runs_as_in_the_authors_notebook(small_cells: Path) -> None:
     random.seed(1)
-    dataset = api.NASBench(str(home))
+    dataset = api.NASBench(str(small_cells))
     best: list[float] = []
     population: list[tuple[float, api.ModelSpec]] = []
     while dataset.get_budget_counters()[0] < 100_000:

@@ -12,14 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nepsbench.campaign.publish import publish_benchmark
 from nepsbench.client.adapters.nats_bench import NATSBench, create
 from nepsbench.errors import InvalidConfigurationError, NepsbenchError, NotInTableError
 from nepsbench.spaces import nasbench201, nats_size
-from nepsbench.warehouse import open_warehouse
 from nepsbench.warehouse.importers.block import Block
-from nepsbench.warehouse.importing import import_table
 from tests.client.adapters.blocks import publish_block
+from tests.client.adapters.conftest import publish_nats
 from tests.client.adapters.libraries import library
 from tests.warehouse.nats_tables import SIZE, entry, table, write_folder
 
@@ -28,30 +26,12 @@ HPS = {"tss": ("12", "200"), "sss": ("01", "12", "90")}
 CELLS, WIDTHS = (7, 11, 2024), (3, 32_767)
 
 
-def publish(home: Path, path: Path, space: str = "nasbench201") -> Path:
-    """Import NATS-Bench's files and release all four datasets."""
-    home.mkdir()
-    import_table(open_warehouse(home), "nats", path)
-    for dataset in DATASETS:
-        publish_benchmark(f"{space}-{dataset}", "1.0.0", home)
-    return home
-
-
-@pytest.fixture(scope="module")
-def topology(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A folder in nats-bench's format with a few cells, and a data home with its releases."""
-    root = tmp_path_factory.mktemp("tss")
-    entries = {number: entry(number) for number in CELLS}
-    files = write_folder(root / "NATS-tss-made-up", entries, table(entries))
-    return files, publish(root / "home", files)
-
-
 @pytest.fixture(scope="module")
 def sizes(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     root = tmp_path_factory.mktemp("sss")
     entries = {number: entry(number, nats_size.SPACE, SIZE) for number in WIDTHS}
     files = write_folder(root / "NATS-sss-made-up", entries, table(entries, nats_size.SPACE))
-    return files, publish(root / "home", files, "nats_size")
+    return files, publish_nats(root / "home", files, "nats_size")
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +119,7 @@ def test_every_answer_on_the_published_fragment_is_nats_benchs(
     shared_data: Path, tmp_path: Path
 ) -> None:
     files = shared_data / "nasbench201" / "nats_topology" / "NATS-tss-v1_0-3ffb9-simple"
-    home = publish(tmp_path / "home", files)
+    home = publish_nats(tmp_path / "home", files)
     assert compare(files, home, "tss", (0, 11), every_epoch=True) > 10_000
 
 
