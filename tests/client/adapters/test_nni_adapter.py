@@ -122,7 +122,7 @@ def test_isomorphic_cells_match_unless_they_must_be_the_same(small_cells: Path) 
 
 
 def permuted(arch: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the cell with two inner vertices exchanged that no edge joins; {} if it is the same."""
+    """Return the cell with two vertices exchanged that no edge joins; {} if it is the same."""
     for first in (1, 2):
         second = first + 1
         if first in arch[f"input{second}"]:
