@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import product
 from logging import Logger
 from pathlib import Path
@@ -75,7 +75,7 @@ class NASHPOBench2API:
         self._places = values.places
         self._runs = one_horizon(values, _SHORT, bench.name)
         self._averages = values.horizons.get(_LONG)
-        self.cellcodes = [nashpobench2.to_cellcode(c) for c in _one_of_each_cell()]
+        self.cellcodes = ["{}|{}{}|{}{}{}".format(*each) for each in product("0123", repeat=6)]
         self.lrs, self.batch_sizes = [*nashpobench2.LEARNING_RATES], [*nashpobench2.BATCH_SIZES]
         self.seeds, self.epochs = [*_SEEDS], [_SHORT, _LONG]
         self._cells = {code: place for place, code in enumerate(self.cellcodes)}
@@ -314,10 +314,6 @@ class NASHPOBench2API:
     def _log_line(self, acc: float, cost: float, key: Key, level: int) -> None:
         told = (acc, cost, key["cellcode"], key["lr"], key["batch_size"])
         self.logger.log(level, "%6.2f %% %10.2f s   %s lr %.5f batch %d", *told)
-
-
-def _one_of_each_cell() -> Sequence[Mapping[str, Any]]:
-    return [nashpobench2.from_indices(cell, 0, 0) for cell in range(nashpobench2.CELLS)]
 
 
 def _default_logger() -> Logger:

@@ -10,8 +10,8 @@ seconds throughout. What differs stands in ``docs/adapters.md``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,15 @@ from nepsbench.client.adapters.nni_rows import (
     rows_of,
 )
 from nepsbench.client.adapters.published import Releases
+from nepsbench.client.places import Places
+from nepsbench.client.table import TableBenchmark
 from nepsbench.client.trial_values import HorizonValues, TrialValues
 from nepsbench.errors import InvalidConfigurationError, NotInTableError
 from nepsbench.home import data_home
-from nepsbench.spaces import cells, nasbench101, nasbench101_graph, nasbench201
+from nepsbench.release.lookup import CELLS, HASHES, LOOKUP
+from nepsbench.spaces import cells, nasbench101_graph, nasbench201
+from nepsbench.spaces.nasbench101_hashes import HashIndex
+from nepsbench.spaces.nasbench101_index import CellIndex
 
 __all__ = [
     "NasBench101Benchmark",
@@ -89,15 +94,16 @@ def query_nb101_trial_stats(
         OutsideError: If ``reduction`` is no choice.
     """
     is_mean = checked_reduction(reduction)
-    values = _opened("nasbench101", "cifar10", data_home(home))
-    for number in _nb101_numbers(values, arch, isomorphism):
+    table = _cells_of(data_home(home))
+    values = table.values
+    for number in table.numbers(arch, isomorphism):
         place = values.places.place_of_number(number)
         config: Row | None = None
         for rank, (horizon, trials) in enumerate(values.horizons.items()):
             if num_epochs not in (None, horizon) or not trials.trials_of(place):
                 continue
             if config is None:
-                config = _nb101_config(number)
+                config = table.config(number, place)
             own = {"id": 1 + number * 4 + rank, **config, "num_epochs": horizon}
             yield from rows_of(
                 Trials(own, trials, trials.trials_of(place)), _NB101, is_mean=is_mean,
@@ -133,19 +139,18 @@ def query_nb201_trial_stats(
     is_mean = checked_reduction(reduction)
     where = data_home(home)
     tables = {
-        name: _opened("nasbench201", ours, where)
+        name: _opened(ours, where)
         for name, ours in _DATASETS.items()
         if dataset in (None, name) and (dataset is not None or _is_there(ours, where))
     }
     for number in _nb201_numbers(tables, arch):
-        text = cells.to_nni(nasbench201.cell_of(nasbench201.SPACE.at(number)))
-        sorted_arch = dict(sorted(text.items()))
+        own = _nb201_arch(number)
         for horizon in _NB201_EPOCHS if num_epochs is None else (num_epochs,):
             for name, values in tables.items():
                 trials = _trials_at(values, number, horizon)
                 if trials is None:
                     continue
-                config = _nb201_config(number, sorted_arch, horizon, name)
+                config = _nb201_config(number, dict(own), horizon, name)
                 yield from rows_of(
                     Trials(config, *trials), _nb201_fields(name), is_mean=is_mean,
                     include_intermediates=include_intermediates,
@@ -218,29 +223,56 @@ class NasBench201Benchmark(NasBench201Evaluator):
 
 
 @cache
-def _opened(space: str, dataset: str, home: Path) -> TrialValues:
-    kind = "nats" if space == "nasbench201" else space
-    return TrialValues(Releases(home, f"{space}-", kind=kind)[dataset])
+def _opened(dataset: str, home: Path) -> TrialValues:
+    return TrialValues(Releases(home, "nasbench201-", kind="nats")[dataset])
 
 
 def _is_there(dataset: str, home: Path) -> bool:
     return dataset in Releases(home, "nasbench201-", kind="nats")
 
 
-def _nb101_numbers(
-    values: TrialValues, arch: Mapping[str, Any] | None, isomorphism: bool
-) -> list[int] | range:
-    places = values.places
-    if arch is None:
-        numbers = places.numbers()
-        return range(places.count) if numbers is None else numbers.tolist()
-    try:
-        number = places.number(places.place(_pair_of(arch)))
-    except (InvalidConfigurationError, NotInTableError):
-        return []
-    if not isomorphism and _nb101_config(number)["arch"] != dict(arch):
-        return []
-    return [number]
+@cache
+def _cells_of(home: Path) -> _Cells:
+    return _Cells(Releases(home, "nasbench101-", kind="nasbench101")["cifar10"])
+
+
+class _Cells:
+    """NAS-Bench-101's table: trials, and what NNI says of a cell."""
+
+    def __init__(self, bench: TableBenchmark) -> None:
+        self.values = TrialValues(bench)
+        self._index = CellIndex.open(bench.release / LOOKUP / CELLS)
+        self._hashes = HashIndex.open(bench.release / LOOKUP / HASHES)
+
+    def numbers(self, arch: Mapping[str, Any] | None, isomorphism: bool) -> Sequence[int]:
+        """Return the numbers of the cells that match."""
+        places = self.values.places
+        if arch is None:
+            return numbers_in(places)
+        try:
+            place = places.place(_pair_of(arch))
+        except (InvalidConfigurationError, NotInTableError):
+            return ()
+        number = places.number(place)
+        if not isomorphism and self.config(number, place)["arch"] != dict(arch):
+            return ()
+        return (number,)
+
+    def config(self, number: int, place: int) -> Row:
+        """Return NNI's configuration but for id and schedule."""
+        graph = self._index.graph(number)
+        arch: Row = {f"input{vertex}": [] for vertex in range(1, graph.vertices)}
+        for source, target in graph.edges:
+            arch[f"input{target}"].append(source)
+        arch |= {f"op{vertex}": name for vertex, name in enumerate(graph.operations, start=1)}
+        text = self._hashes.hash_of(place)
+        return {"arch": arch, "num_vertices": graph.vertices, "hash": text}
+
+
+def numbers_in(places: Places) -> Sequence[int]:
+    """Return the numbers of all configurations of a table, ascending."""
+    numbers = places.numbers()
+    return range(places.count) if numbers is None else numbers.tolist()
 
 
 def _pair_of(arch: Mapping[str, Any]) -> tuple[list[list[int]], list[str]]:
@@ -257,24 +289,25 @@ def _pair_of(arch: Mapping[str, Any]) -> tuple[list[list[int]], list[str]]:
     return matrix, [nasbench101_graph.INPUT, *operations, nasbench101_graph.OUTPUT]
 
 
-def _nb101_config(number: int) -> Row:
-    configuration = nasbench101.SPACE.at(number)
-    arch = dict(sorted(nasbench101.to_nni(configuration).items()))
-    vertices = sum(key.startswith("op") for key in arch) + 2
-    return {"arch": arch, "num_vertices": vertices, "hash": nasbench101.hash_of(configuration)}
-
-
 def _nb201_numbers(tables: Mapping[str, TrialValues], arch: Mapping[str, str] | None) -> list[int]:
     if arch is not None:
-        try:
-            return [nasbench201.SPACE.index(nasbench201.from_cell(cells.from_nni(arch)))]
-        except InvalidConfigurationError:
-            return []
-    numbers: set[int] = set()
-    for values in tables.values():
-        found = values.places.numbers()
-        numbers.update(range(values.places.count) if found is None else found.tolist())
-    return sorted(numbers)
+        number = _nb201_number(tuple(arch.items()))
+        return [] if number is None else [number]
+    return sorted({n for values in tables.values() for n in numbers_in(values.places)})
+
+
+@lru_cache(maxsize=nasbench201.SPACE.size)
+def _nb201_number(items: tuple[tuple[str, str], ...]) -> int | None:
+    try:
+        return nasbench201.SPACE.index(nasbench201.from_cell(cells.from_nni(dict(items))))
+    except InvalidConfigurationError:
+        return None
+
+
+@lru_cache(maxsize=nasbench201.SPACE.size)
+def _nb201_arch(number: int) -> tuple[tuple[str, str], ...]:
+    cell = nasbench201.cell_of(nasbench201.SPACE.at(number))
+    return tuple(sorted(cells.to_nni(cell).items()))
 
 
 def _trials_at(

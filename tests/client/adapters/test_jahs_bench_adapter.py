@@ -11,8 +11,6 @@ import pytest
 from nepsbench.client.adapters import jahs_bench
 from nepsbench.errors import NepsbenchError, NotInTableError
 from nepsbench.release import build_release
-from nepsbench.surrogate import fit
-from nepsbench.surrogate.fitting import Boosting
 from tests.tiny_benchmark import (
     configurations,
     epochs_of,
@@ -25,31 +23,9 @@ from tests.tiny_benchmark import (
 NAMES = ["FLOPS", "latency", "runtime", "size_MB", "test-acc", "train-acc", "valid-acc"]
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A release of 30 trials of 5 epochs; the first configuration is trained twice."""
-    home = tmp_path_factory.mktemp("jahs")
-    chosen = configurations(30)
-    rows = [trial(c, k, epochs=5, target_epochs=5, seed=None) for k, c in enumerate(chosen, 1)]
-    rows.append(trial(chosen[0], 31, epochs=5, target_epochs=5, seed=None))
-    epochs = [
-        {**row, "train_acc": row["valid_acc"] + 1, "latency": 0.25}
-        for each in rows
-        for row in epochs_of({**each, "seed": each["model_idx"] // 31})
-    ]
-    trials, curves = trials_table(rows), epochs_table(epochs)
-    build_release(
-        name="nepsbench101-cifar10", version="1.0.0",
-        benchmark_info={"space": "nepsbench101", "dataset": "cifar10", "recipe": "nepsbench101"},
-        trials=trials, epochs=curves, card=None, target=home / "releases",
-        surrogate=fit(trials, curves, space="nepsbench101", boosting=Boosting(iterations=10)),
-    )  # fmt: skip
-    return home
-
-
 @pytest.fixture
-def table(home: Path) -> jahs_bench.Benchmark:
-    return jahs_bench.Benchmark(task="cifar10", kind="table", download=False, save_dir=home)
+def table(jahs_home: Path) -> jahs_bench.Benchmark:
+    return jahs_bench.Benchmark(task="cifar10", kind="table", download=False, save_dir=jahs_home)
 
 
 def test_a_configuration_is_answered_by_epoch_and_jahs_names(table: jahs_bench.Benchmark) -> None:
@@ -80,20 +56,20 @@ def test_of_several_trials_the_first_answers(table: jahs_bench.Benchmark) -> Non
     assert table(config, 5)[5]["valid-acc"] == metrics_of(config, 5)["valid_acc"]
 
 
-def test_only_the_wanted_metrics_are_told(home: Path) -> None:
-    chosen = jahs_bench.Benchmark("cifar10", "table", save_dir=home, metrics=["valid-acc"])
+def test_only_the_wanted_metrics_are_told(jahs_home: Path) -> None:
+    chosen = jahs_bench.Benchmark("cifar10", "table", save_dir=jahs_home, metrics=["valid-acc"])
     assert list(chosen(configurations(2)[1], 5)[5]) == ["valid-acc"]
     with pytest.raises(ValueError, match="no metric 'accuracy'; choose from FLOPS"):
-        jahs_bench.Benchmark("cifar10", "table", save_dir=home, metrics=["accuracy"])
+        jahs_bench.Benchmark("cifar10", "table", save_dir=jahs_home, metrics=["accuracy"])
 
 
-def test_numpys_numbers_are_taken_and_missing_values_are_nan(home: Path) -> None:
+def test_numpys_numbers_are_taken_and_missing_values_are_nan(jahs_home: Path) -> None:
     trials = trials_table([trial(configurations(1)[0], 1, params=None)])
     epochs = epochs_table(epochs_of(trial(configurations(1)[0], 1)))
     release = build_release(
         name="nepsbench101-fashion_mnist", version="1.0.0",
         benchmark_info={"space": "nepsbench101", "dataset": "fashion_mnist"},
-        trials=trials, epochs=epochs, card=None, target=home / "elsewhere", surrogate=None,
+        trials=trials, epochs=epochs, card=None, target=jahs_home / "elsewhere", surrogate=None,
     )  # fmt: skip
     bench = jahs_bench.Benchmark("fashion_mnist", "table", save_dir=release)
     config = configurations(1)[0]
@@ -103,10 +79,10 @@ def test_numpys_numbers_are_taken_and_missing_values_are_nan(home: Path) -> None
     assert found["valid-acc"] == metrics_of(config, 4)["valid_acc"]
 
 
-def test_the_usage_page_runs_on_table_and_surrogate(home: Path) -> None:
+def test_the_usage_page_runs_on_table_and_surrogate(jahs_home: Path) -> None:
     for kind in (jahs_bench.BenchmarkTypes.Surrogate, "table"):
         benchmark = jahs_bench.Benchmark(
-            task=jahs_bench.BenchmarkTasks.CIFAR10, kind=kind, download=True, save_dir=home
+            task=jahs_bench.BenchmarkTasks.CIFAR10, kind=kind, download=True, save_dir=jahs_home
         )
         config = benchmark.sample_config(random_state=4)
         assert config == benchmark.sample_config(np.random.RandomState(4))
@@ -132,7 +108,9 @@ def test_a_random_search_runs_as_in_the_examples(table: jahs_bench.Benchmark) ->
     assert spent > 0
 
 
-def test_what_cannot_be_answered_is_told_in_a_line(table: jahs_bench.Benchmark, home: Path) -> None:
+def test_what_cannot_be_answered_is_told_in_a_line(
+    table: jahs_bench.Benchmark, jahs_home: Path
+) -> None:
     config = configurations(1)[0]
     with pytest.raises(KeyError, match=r"no epoch 9 of .* recorded: \[1, 2, 3, 4, 5\]"):
         table(config, 9)
@@ -143,6 +121,6 @@ def test_what_cannot_be_answered_is_told_in_a_line(table: jahs_bench.Benchmark, 
     with pytest.raises(ValueError, match="nepochs=0 is not there"):
         table(config, 0)
     with pytest.raises(ValueError, match="kind='tabular' is no choice"):
-        jahs_bench.Benchmark("cifar10", "tabular", save_dir=home)
+        jahs_bench.Benchmark("cifar10", "tabular", save_dir=jahs_home)
     with pytest.raises(NepsbenchError, match="no release nepsbench101-svhn"):
-        jahs_bench.Benchmark("svhn", save_dir=home)
+        jahs_bench.Benchmark("svhn", save_dir=jahs_home)

@@ -11,39 +11,22 @@ from typing import Any
 
 import pytest
 
-from nepsbench.campaign.publish import publish_benchmark
 from nepsbench.client.adapters.nashpobench2 import NASHPOBench2API, get_ith_op, set_ith_op
 from nepsbench.errors import InvalidConfigurationError, NotInTableError
-from nepsbench.warehouse import open_warehouse
-from nepsbench.warehouse.importing import import_table
 from tests.client.adapters.libraries import library
-from tests.warehouse.test_nashpobench2_importer import SEEDS, TRAINED, hash_of, tables, write
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The three files: all trainings of one cell and two of others, and of all that equal them."""
-    return write(tmp_path_factory.mktemp("nashpobench2"), tables())
-
-
-@pytest.fixture(scope="module")
-def home(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("home")
-    import_table(open_warehouse(home), "nashpobench2", files)
-    publish_benchmark("nashpobench2-cifar10", "1.0.0", home)
-    return home
+from tests.warehouse.test_nashpobench2_importer import SEEDS, TRAINED, hash_of
 
 
 @pytest.fixture
-def theirs(files: Path) -> Any:
-    api = library("nashpobench2api").NASHPOBench2API(str(files), verbose=False)
+def theirs(nashpobench2_files: Path) -> Any:
+    api = library("nashpobench2api").NASHPOBench2API(str(nashpobench2_files), verbose=False)
     yield api
     api.logger.handlers.clear()
 
 
 @pytest.fixture
-def ours(home: Path) -> NASHPOBench2API:
-    return NASHPOBench2API(home, verbose=False)
+def ours(nashpobench2_home: Path) -> NASHPOBench2API:
+    return NASHPOBench2API(nashpobench2_home, verbose=False)
 
 
 def outcome(ask: Callable[[], Any]) -> Any:
@@ -136,18 +119,18 @@ def test_what_cannot_be_answered_is_told_in_a_line(ours: NASHPOBench2API) -> Non
 
 
 def test_queries_are_told_to_the_logger_once(
-    home: Path, capsys: pytest.CaptureFixture[str]
+    nashpobench2_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     logger = logging.getLogger("a script's own")
     told: list[str] = []
     logger.addFilter(lambda record: bool(told.append(record.getMessage())))
-    api = NASHPOBench2API(home, logger=logger, verbose=True)
+    api = NASHPOBench2API(nashpobench2_home, logger=logger, verbose=True)
     api.query_by_key("0|00|000", 0.1, 16)
     api.get_results(epoch=12)
     assert len(told) == 4
     assert "0|00|000 lr 0.10000 batch 16" in told[0]
     for _ in range(3):
-        quiet = NASHPOBench2API(home, verbose=False)
+        quiet = NASHPOBench2API(nashpobench2_home, verbose=False)
         quiet.query_by_key("0|00|000", 0.1, 16)
     assert capsys.readouterr().err == ""
     own = [handler for handler in quiet.logger.handlers if type(handler) is logging.StreamHandler]
