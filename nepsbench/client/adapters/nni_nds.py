@@ -90,7 +90,7 @@ _FIELDS = Fields(
         "best_test_acc": _best("test_acc", 1),
         "parameters": metric("params"),
         "flops": metric("flops"),
-        "iter_time": metric("train_batch_duration"),
+        "iter_time": metric("iter_time"),
     },
     intermediate={
         "train_loss": metric("train_loss"),

@@ -1,7 +1,7 @@
 """What the published interfaces share: which releases answer for them, and what they raise.
 
 Their scripts name a file that its authors published. Here the releases of a data home answer, made
-by ``nepsbench import`` and ``nepsbench release build``.
+of an import (``docs/imports.md``) by ``nepsbench release build``.
 """
 
 from __future__ import annotations
@@ -97,8 +97,9 @@ class Releases(Mapping[str, TableBenchmark]):
         return len(self._paths)
 
     def _nothing(self, path: Path | None) -> NepsbenchError:
-        file = path or "PATH"
+        file = f" {path}" if path else ""
         return NepsbenchError(
-            f"no release {self._prefix}... in {self.home / 'releases'}; run: nepsbench import "
-            f"{self._kind} {file}, then: nepsbench release build, or set NEPSBENCH_HOME"
+            f"no release {self._prefix}... in {self.home / 'releases'}; import the published "
+            f"files{file} as kind {self._kind} (docs/imports.md) and run nepsbench release build, "
+            "or set NEPSBENCH_HOME"
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,13 @@ def test_an_example_runs(
     monkeypatch.setenv("NEPSBENCH_HOME", str(everything))
     exec(compile(EXAMPLES[name], f"{PAGE.name}: {name}", "exec"), {})
     assert capsys.readouterr().out
+
+
+def test_the_interfaces_load_none_of_the_heavy_libraries() -> None:
+    modules = ", ".join(f"nepsbench.client.adapters.{name}" for name in EXAMPLES)
+    heavy = "torch tensorflow pandas pyarrow duckdb peewee catboost nats_bench nashpobench2api"
+    program = f"import sys, {modules}; print(*[n for n in {heavy.split()} if n in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []

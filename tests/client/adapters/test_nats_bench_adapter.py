@@ -219,7 +219,7 @@ def test_a_script_may_go_on_naming_the_published_file(
     assert "NATS-tss-v1_0-3ffb9-simple is not read" in caplog.text
     assert api.get_more_info(7, "cifar10", hp="200", is_random=777)
     monkeypatch.setenv("NEPSBENCH_HOME", str(topology[1] / "releases"))
-    with pytest.raises(NepsbenchError, match="run: nepsbench import nats /elsewhere/NATS"):
+    with pytest.raises(NepsbenchError, match="files /elsewhere/NATS-tss as kind nats"):
         create("/elsewhere/NATS-tss", "tss")
 
 

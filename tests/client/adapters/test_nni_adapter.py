@@ -283,11 +283,14 @@ def nds(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, 
             space=space, dataset="cifar10", recipe="nds", numbers=np.zeros(3, dtype=int),
             repeats=np.arange(1, 4), codes=np.array([space.encode(configuration)] * 3),
             horizons=np.full(3, 3), seeds=np.array([1, 2, 7]),
-            metrics={"params": np.full(3, params), "flops": np.full(3, flops or 600.0)},
+            metrics={
+                "params": np.full(3, params), "flops": np.full(3, flops or 600.0),
+                "iter_time": np.full(3, 0.125),
+            },
             trial_of_epoch=np.repeat(np.arange(3), 3), epochs=np.tile([1, 2, 3], 3),
             epoch_metrics={
                 "train_acc": 100 - errors.ravel(), "test_acc": 99 - errors.ravel(),
-                "train_loss": losses.ravel(), "train_batch_duration": np.full(9, 0.125),
+                "train_loss": losses.ravel(),
             },
         )  # fmt: skip
         publish_block(home, block)
