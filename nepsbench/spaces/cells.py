@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import product
+from operator import itemgetter
 
 from nepsbench.errors import InvalidConfigurationError
 
@@ -28,8 +29,8 @@ NATS_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_
 #: Notations that are read once; all 15,625 cells of one fit.
 _KEPT = 1 << 14
 
-_FROM_NATS = tuple(NATS_EDGES.index(edge) for edge in JAHS_EDGES)
-_FROM_JAHS = tuple(JAHS_EDGES.index(edge) for edge in NATS_EDGES)
+_FROM_NATS = itemgetter(*(NATS_EDGES.index(edge) for edge in JAHS_EDGES))
+_FROM_JAHS = itemgetter(*(JAHS_EDGES.index(edge) for edge in NATS_EDGES))
 _STRING = re.compile(
     r"\|(\w+)~0\|\+\|(\w+)~0\|(\w+)~1\|\+\|(\w+)~0\|(\w+)~1\|(\w+)~2\|", flags=re.ASCII
 )
@@ -42,8 +43,8 @@ OpLists = tuple[tuple[tuple[str, int], ...], ...]
 
 def to_nats(cell: Cell) -> Cell:
     """Return the operations in the edge order of NAS-Bench-201: 01, 02, 12, 03, 13, 23."""
-    a, b, c, d, e, f = (cell[i] for i in _FROM_JAHS)
-    return a, b, c, d, e, f
+    found: Cell = _FROM_JAHS(cell)
+    return found
 
 
 def from_nats(operations: Sequence[str]) -> Cell:
@@ -58,8 +59,8 @@ def from_nats(operations: Sequence[str]) -> Cell:
         )
     for operation in operations:
         _check(operation, operations)
-    a, b, c, d, e, f = (operations[i] for i in _FROM_NATS)
-    return a, b, c, d, e, f
+    found: Cell = _FROM_NATS(operations)
+    return found
 
 
 def to_arch_str(cell: Cell) -> str:

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain, permutations, product
 from typing import Any
 
@@ -262,6 +262,8 @@ LABEL_DIGITS = {
 _ONES = bytes.maketrans(b"\x00\x01", b"01")
 
 
+#: Cells differ in their operations far more often than in their matrices: so many are remembered.
+@lru_cache(1 << 14)
 def bits_of(flat: bytes, size: int) -> tuple[int, int]:
     """Return the bits of a matrix's upper triangle, and how many are set.
 

@@ -42,6 +42,7 @@ SPACE = FiniteSpace(
 #: Parameters that make the architecture.
 ARCHITECTURE = EDGES
 
+_DEFAULTS = SPACE.defaults
 _CODE = re.compile(r"([0-3])\|([0-3])([0-3])\|([0-3])([0-3])([0-3])", flags=re.ASCII)
 _TRAININGS = len(LEARNING_RATES) * len(BATCH_SIZES)
 
@@ -57,8 +58,19 @@ def from_cell(cell: cells.Cell, **others: Scalar) -> Configuration:
     Raises:
         InvalidConfigurationError: If the cell has a 1x1 convolution, or ``others`` are not valid.
     """
+    found = {**_DEFAULTS, **_edges_of(cell)}
+    for name, value in others.items():
+        parameter = SPACE.parameter(name)
+        found[name] = parameter.decode(parameter.encode(value))
+    return found
+
+
+@lru_cache(CELLS)
+def _edges_of(cell: cells.Cell) -> Configuration:
+    """Return the parameters of a cell; not to be changed."""
     edges = dict(zip(EDGES, cells.to_nats(cell), strict=True))
-    return SPACE.validate({**SPACE.defaults, **edges, **others})
+    valid = SPACE.validate({**_DEFAULTS, **edges})
+    return {name: valid[name] for name in EDGES}
 
 
 def to_cellcode(configuration: Mapping[str, Scalar]) -> str:
