@@ -125,6 +125,28 @@ def column_values(
     return _means(taken, owner[used], none)
 
 
+def trial_values(block: Block, metric: str, epoch: int) -> FloatArray:
+    """Return a metric at an epoch for every trial of a block, NaN where it is missing.
+
+    Args:
+        block: Trials that are alike in number and epochs.
+        metric: Name of the metric.
+        epoch: One of the epochs.
+    """
+    assert block.each
+    assert block.epochs is not None
+    if metric not in block.metrics:
+        return np.full(block.trials, np.nan)
+    found = block.metrics[metric]
+    if found.of_configuration:
+        values = found.columns[0].take(slice(0, block.trials // block.each))
+        return np.repeat(values, block.each)
+    column, base = found.columns[0], 0
+    if not found.of_trial:
+        column, base = block.located(metric, block.epochs.index(epoch))
+    return column.take(slice(base, base + block.trials))
+
+
 def _regular(block: Block, metric: str, epoch: int, each: int) -> FloatArray:
     """Return the values where all trials are complete, and alike in number and epochs."""
     assert block.epochs is not None

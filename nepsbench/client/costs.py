@@ -17,7 +17,7 @@ split, too. Where the seconds come from, the first that was recorded:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, get_args
 
 from nepsbench.errors import NepsbenchError, NotInTableError
@@ -27,7 +27,8 @@ from nepsbench.spaces import Space
 #: Which passes are paid for.
 CostMode = Literal["train", "valid", "test"]
 
-_EVALUATIONS: Mapping[str, tuple[str, ...]] = {
+#: What each mode pays for beside training.
+EVALUATIONS: Mapping[str, tuple[str, ...]] = {
     "train": (),
     "valid": ("valid_duration",),
     "test": ("valid_duration", "test_duration"),
@@ -85,6 +86,9 @@ def query_cost(
         InvalidConfigurationError: If the configuration lies outside the space.
         NotInTableError: If it, the epoch or the start is not recorded, or no seconds are.
     """
+    if hasattr(bench, "simulated_cost"):
+        found: float = bench.simulated_cost(query, epoch, start=start, mode=mode, **chosen)
+        return found
     curve = curve_to(bench, query, epoch, **chosen)
     return curve_cost(curve, epoch, start=start, mode=mode, name=bench.name)
 
@@ -125,7 +129,7 @@ def curve_cost(
         )
     if start >= end:
         return 0.0
-    evaluations = _EVALUATIONS[mode]
+    evaluations = EVALUATIONS[mode]
     if "train_duration" in curve[end]:
         return _sum_of_passes(curve, start, end, evaluations, name)
     if "runtime" in curve[end] and (not start or "runtime" in curve[start]):
@@ -167,7 +171,7 @@ def _sum_of_passes(
                 "cost is not known; "
                 + ("use mode='train'" if metric in evaluations else "ask for recorded epochs")
             )
-    seconds = sum(curve[epoch]["train_duration"] for epoch in trained)
+    seconds = _added(curve[epoch]["train_duration"] for epoch in trained)
     return seconds + _evaluated(curve, start, end, evaluations)
 
 
@@ -175,10 +179,18 @@ def _evaluated(
     curve: Mapping[int, Mapping[str, float]], start: int, end: int, evaluations: Sequence[str]
 ) -> float:
     """Return the seconds of the evaluations that were made on the way."""
-    return sum(
+    return _added(
         answer[metric]
         for epoch, answer in curve.items()
         if start < epoch <= end
         for metric in evaluations
         if metric in answer
     )
+
+
+def _added(values: Iterable[float]) -> float:
+    """Return the sum, added up one by one; ``sum`` does it otherwise from Python 3.12 on."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total

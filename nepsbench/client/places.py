@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 #: A number, a configuration, or any notation that the space's module reads.
 Query = Any
+_WHOLE = (int, np.integer)
 
 
 def places_of(title: str, space: Space, lookup: Lookup, directory: Path) -> Places:
@@ -79,7 +81,11 @@ class Places:
         """Return a configuration that the space has yet to encode; notations are parsed."""
         if isinstance(query, Mapping) and self.space.names[0] in query:
             return query
-        return parse_query(self.space, query)
+        return self._parse(query)
+
+    @cached_property
+    def _parse(self) -> Callable[[Query], Configuration]:
+        return parser_of(self.space)
 
     def unknown(self, query: Query) -> NotInTableError:
         """Return the error of a valid configuration that is not in the table."""
@@ -232,7 +238,7 @@ def as_number(query: Query) -> int | None:
     """Return a whole number, Python's or NumPy's, as an int; None for anything else."""
     if type(query) is int:
         return query
-    if isinstance(query, int | np.integer) and not isinstance(query, bool):
+    if isinstance(query, _WHOLE) and not isinstance(query, bool):
         return int(query)
     return None
 
@@ -247,11 +253,20 @@ def parse_query(space: Space, query: Query) -> Configuration:
         return space.validate(query)
     if isinstance(space, FiniteSpace) and (number := as_number(query)) is not None:
         return space.at(number)
+    return parser_of(space)(query)
+
+
+def parser_of(space: Space) -> Callable[[Query], Configuration]:
+    """Return what reads the notations of a space's configurations."""
     name = module_name(space)
-    parse = getattr(import_module(name), "parse", None) if name else None
-    if parse is not None:
-        found: Configuration = parse(query)
-        return found
+    parse: Callable[[Query], Configuration] | None = None
+    if name:
+        parse = getattr(import_module(name), "parse", None)
+    return parse or partial(_validated, space)
+
+
+def _validated(space: Space, query: Query) -> Configuration:
+    """Return a configuration of a space that has no other notation."""
     if isinstance(query, Mapping):
         return space.validate(query)
     raise InvalidConfigurationError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from nepsbench.client.answering import mean
 from nepsbench.client.benchmark import Answer
@@ -31,10 +32,22 @@ def position_of(block: Block, epoch: int | None) -> int | None:
     return block.epochs.index(asked) if asked in block.epochs else None
 
 
-def answer_reader(
+class AnswerReaders(NamedTuple):
+    """What reads whole answers at an epoch.
+
+    Attributes:
+        mean: The mean over all trials, by the configuration's place.
+        trial: The answer of one trial.
+    """
+
+    mean: Callable[[int], Answer]
+    trial: Callable[[int], Answer]
+
+
+def answer_readers(
     block: Block, position: int, names: Sequence[str], *, mapped: bool
-) -> Callable[[int], Answer]:
-    """Return what reads a whole answer, the mean over all trials, by the configuration's place.
+) -> AnswerReaders:
+    """Return what reads whole answers.
 
     Args:
         block: One for which :func:`position_of` gives the position.
@@ -46,9 +59,17 @@ def answer_reader(
     found = [(name, *_located(block, name, position)) for name in there]
     if not mapped:
         spans = [(name, column.unmapped_span, base, step) for name, column, base, step in found]
-        return _answer_by_spans(spans)
+        return AnswerReaders(_mean_by_spans(spans), _trial_by_spans(block, spans))
     entries = [(name, column.at, base, step) for name, column, base, step in found]
+    return AnswerReaders(_mean_by_rows(entries), _trial_by_rows(block, entries))
 
+
+#: How a metric is read at an epoch: its name, what reads, the first row, each configuration's rows.
+_ByRows = Sequence[tuple[str, Callable[[int], float], int, int]]
+_BySpans = Sequence[tuple[str, Callable[[int, int], Sequence[float]], int, int]]
+
+
+def _mean_by_rows(entries: _ByRows) -> Callable[[int], Answer]:
     def read(place: int) -> Answer:
         values: Answer = {}
         for name, at, base, step in entries:
@@ -68,9 +89,28 @@ def answer_reader(
     return read
 
 
-def _answer_by_spans(
-    entries: Sequence[tuple[str, Callable[[int, int], Sequence[float]], int, int]],
-) -> Callable[[int], Answer]:
+def _trial_by_rows(block: Block, entries: _ByRows) -> Callable[[int], Answer]:
+    assert block.each
+    # Where a configuration has one row, its trials share it.
+    shared = [(name, at, base, block.each // step) for name, at, base, step in entries]
+
+    def read(trial: int) -> Answer:
+        values: Answer = {}
+        for name, at, base, share in shared:
+            value = at(base + trial // share)
+            if value == value:
+                values[name] = value
+        return values
+
+    return read
+
+
+def _trial_by_spans(block: Block, entries: _BySpans) -> Callable[[int], Answer]:
+    read = [(name, _unmapped_at(span), base, step) for name, span, base, step in entries]
+    return _trial_by_rows(block, read)
+
+
+def _mean_by_spans(entries: _BySpans) -> Callable[[int], Answer]:
     def read(place: int) -> Answer:
         values = {name: mean(span(base + place * step, step)) for name, span, base, step in entries}
         return {name: value for name, value in values.items() if value == value}
@@ -125,6 +165,43 @@ def fast_reader(
         return value
 
     return read
+
+
+def seed_reader(
+    block: Block,
+    metric: str,
+    position: int,
+    trials_of: Callable[[int], Sequence[int]],
+    *,
+    places: Places,
+    mapped: bool,
+) -> Reader:
+    """Return what reads a metric of some trials only, those of a seed.
+
+    Args:
+        block: As for :func:`fast_reader`, and so are the others.
+        metric: The metric.
+        position: Of the epoch.
+        trials_of: Chooses trials by place.
+        places: From numbers to places.
+        mapped: If False, no page of what is read stays in the process's memory.
+    """
+    column, base, step = _located(block, metric, position)
+    assert block.each
+    at, share = column.at if mapped else _unmapped_at(column.unmapped_span), block.each // step
+
+    def read(number: int) -> float:
+        values = [at(base + trial // share) for trial in trials_of(places.place(number))]
+        value = values[0] if len(values) == 1 else mean(values)
+        if value != value:
+            raise no_value(places, metric, number)
+        return value
+
+    return read
+
+
+def _unmapped_at(span: Callable[[int, int], Sequence[float]]) -> Callable[[int], float]:
+    return lambda row: span(row, 1)[0]
 
 
 def _unmapped(column: Column, base: int, step: int, *, metric: str, places: Places) -> Reader:

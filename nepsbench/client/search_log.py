@@ -12,26 +12,25 @@ configuration.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from nepsbench.client.budget import Budget, Spent
 from nepsbench.client.costs import CostMode, Queryable, checked_mode, curve_cost, curve_to
+from nepsbench.client.places import parse_query
 from nepsbench.errors import (
     BudgetSpentError,
-    InvalidConfigurationError,
     NepsbenchError,
     NotInTableError,
     VersionMismatchError,
 )
-from nepsbench.spaces import Configuration, FiniteSpace, module_name
+from nepsbench.spaces import Configuration
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One query of a search.
 
@@ -181,19 +180,19 @@ class SearchLog:
             raise BudgetSpentError(
                 f"the budget of this search on {self.name} is spent: {reached}; reset() starts anew"
             )
-        key = configuration_of(self.bench, query)
+        query, key = self._named(query)
         asked = {"seed": seed, "horizon": horizon, "draw": draw}
         chosen = {name: value for name, value in asked.items() if value is not None}
-        curve = curve_to(self.bench, query, epoch, **chosen)
-        end = max(curve) if epoch is None else epoch
-        # What is not in the curve is asked for, too: the benchmark knows best why it is not there.
-        answer = curve[end] if end in curve else self.bench(query, end, **chosen)
+        answer, end, cost_from = self._asked(query, epoch, chosen)
         if self.settings.metric not in answer:
             raise NotInTableError(
                 f"{self.name} has no {self.settings.metric} of epoch {end} of this configuration"
             )
-        start = self._start((*key.values(), seed, horizon, draw), end)
-        value, cost = answer[self.settings.metric], self._cost(curve, start, end)
+        start = 0
+        if self.settings.continues:
+            start = min(self._trained.get((*key.values(), seed, horizon, draw), 0), end)
+        value = answer[self.settings.metric]
+        cost = 0.0 if self.settings.mode is None else cost_from(start)
         self.append(Entry(key, end, start, horizon, seed, draw, value, cost))
         return answer
 
@@ -204,8 +203,9 @@ class SearchLog:
         if self.best is None or self.sign * entry.value > self.sign * self.best.value:
             self.best = entry
         self._best_trans.append(self.best)
-        trained = (*entry.key.values(), entry.seed, entry.horizon, entry.draw)
-        self._trained[trained] = max(self._trained.get(trained, 0), entry.epoch)
+        if self.settings.continues:
+            trained = (*entry.key.values(), entry.seed, entry.horizon, entry.draw)
+            self._trained[trained] = max(self._trained.get(trained, 0), entry.epoch)
 
     @property
     def acc_trans(self) -> list[float]:
@@ -307,13 +307,39 @@ class SearchLog:
             log.append(entry)
         return log
 
-    def _start(self, trained: tuple[Any, ...], end: int) -> int:
-        return min(self._trained.get(trained, 0), end) if self.settings.continues else 0
+    def _named(self, query: Any) -> tuple[Any, Configuration]:
+        """Return what is asked fastest, and the configuration that it stands for."""
+        bench: Any = self.bench
+        if hasattr(bench, "number_of") and hasattr(bench, "configuration"):
+            number = bench.number_of(query)
+            return number, bench.configuration(number)
+        return query, parse_query(bench.space, query)
 
-    def _cost(self, curve: Mapping[int, Mapping[str, float]], start: int, end: int) -> float:
-        if self.settings.mode is None:
-            return 0.0
-        return curve_cost(curve, end, start=start, mode=self.settings.mode, name=self.name)
+    def _asked(
+        self, query: Any, epoch: int | None, chosen: Mapping[str, Any]
+    ) -> tuple[dict[str, float], Any, Callable[[int], float]]:
+        """Return the answer, its epoch, and what tells the cost from a starting epoch on."""
+        bench: Any = self.bench
+        mode: Any = self.settings.mode
+        if hasattr(bench, "simulated_cost"):  # no need for the curve
+            end = epoch
+            if end is None:
+                end = max(bench.recorded(query, **chosen), default=None)
+            cost = bench.simulated_cost
+            return (
+                bench(query, end, **chosen),
+                end,
+                lambda start: cost(query, end, start=start, mode=mode, **chosen),
+            )
+        curve = curve_to(bench, query, epoch, **chosen)
+        end = max(curve) if epoch is None else epoch
+        # What is not in the curve is asked for, too: the benchmark knows best why it is not there.
+        answer = curve[end] if end in curve else bench(query, end, **chosen)
+        return (
+            answer,
+            end,
+            lambda start: curve_cost(curve, end, start=start, mode=mode, name=self.name),
+        )
 
     def _final_metric(self) -> str:
         _, _, what = self.settings.metric.partition("_")
@@ -337,31 +363,3 @@ def direction_sign(bench: Queryable, metric: str) -> int:
         )
         raise NepsbenchError(f"{problem}; choose one of {', '.join(known)}")
     return 1 if known[metric].direction == "max" else -1
-
-
-def configuration_of(bench: Queryable, query: Any) -> Configuration:
-    """Return the configuration that a number, a notation or a configuration stands for.
-
-    Raises:
-        InvalidConfigurationError: If it stands for none of the space.
-        NotInTableError: If the benchmark is a table that lacks it.
-    """
-    space = bench.space
-    if isinstance(query, Mapping) and space.names[0] in query:
-        return space.validate(query)
-    if hasattr(bench, "number_of") and hasattr(bench, "configuration"):
-        known: Configuration = bench.configuration(bench.number_of(query))
-        return known
-    if isinstance(space, FiniteSpace) and hasattr(query, "__index__"):
-        return space.at(query)
-    name = module_name(space)
-    parse = getattr(import_module(name), "parse", None) if name else None
-    if parse is not None:
-        found: Configuration = parse(query)
-        return found
-    if isinstance(query, Mapping):
-        return space.validate(query)
-    raise InvalidConfigurationError(
-        f"{query!r} is no configuration of {space.name}; give a dict with a value for each of "
-        + ", ".join(space.names)
-    )

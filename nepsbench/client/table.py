@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
-from hashlib import blake2b
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nepsbench.client.answering import COMPLETE, Found, Plan, answer, plan_of, spans
 from nepsbench.client.benchmark import Answer, Benchmark, Query, checked_epoch
+from nepsbench.client.choosing import Chooser
 from nepsbench.client.column import Column, column_values
+from nepsbench.client.cost_columns import CostColumns
+from nepsbench.client.costs import CostMode, curve_cost
 from nepsbench.client.places import places_of
-from nepsbench.client.readers import Reader, answer_reader, fast_reader, no_value, position_of
+from nepsbench.client.readers import (
+    AnswerReaders,
+    Reader,
+    answer_readers,
+    fast_reader,
+    no_value,
+    position_of,
+    seed_reader,
+)
+from nepsbench.client.residence import Residence
 from nepsbench.errors import NotInTableError
 from nepsbench.release.lookup import LOOKUP, STATUSES, Block, open_lookup
 from nepsbench.release.manifest import Manifest
@@ -22,10 +33,6 @@ from nepsbench.spaces import Configuration, Scalar
 
 if TYPE_CHECKING:
     import duckdb
-
-#: So many bytes of a lookup may stay in the process's memory. Once answers come from more, they are
-#: read by calls of the system: slower, but a page fault brings in hundreds of kB each time.
-_KEPT = 64 << 20
 
 
 class TableBenchmark(Benchmark):
@@ -44,6 +51,9 @@ class TableBenchmark(Benchmark):
         self._lookup = open_lookup(directory)
         self._blocks = self._lookup.blocks
         self._places = places_of(f"{self.name} {self.version}", self.space, self._lookup, directory)
+        self._chooser = Chooser(self.name, self._places)
+        self._residence = Residence(self._lookup.arrays)
+        self._costs = CostColumns(len(self), self._residence.rest)
         self._names = [
             metric.name
             for table in ("trials", "epochs")
@@ -51,11 +61,8 @@ class TableBenchmark(Benchmark):
             if metric.table == table
         ]
         self._plans: dict[tuple[int, int], Plan] = {}
-        self._answers: dict[tuple[int | None, int | None], Callable[[int], Answer]] = {}
+        self._answers: dict[tuple[int | None, int | None], AnswerReaders] = {}
         self._readers: dict[tuple[str, int | None, int | None, int | None], Reader] = {}
-        self._read: set[tuple[int, int]] = set()
-        self._read_bytes = 0
-        self._is_mapped = True
 
     def __len__(self) -> int:
         """Return the number of configurations."""
@@ -80,28 +87,32 @@ class TableBenchmark(Benchmark):
         Args and errors: see :meth:`Benchmark.__call__`.
         """
         place = self._places.place(query)
-        # By its type: as a key, 4.0 and True are the same as whole numbers.
-        if seed is None and draw is None and (epoch is None or type(epoch) is int):
-            try:
-                return self._answers[epoch, horizon](place)
-            except (KeyError, TypeError):
-                self._prepare(epoch, horizon)
+        readers = self._answer_readers(epoch, horizon)
+        if readers is not None and seed is None and draw is None:
+            return readers.mean(place)
         block = self._block(horizon)
-        trials = self._chosen(block, place, seed, draw)
+        trials = self._chooser.trials(block, place, seed, draw)
+        if readers is not None and len(trials) == 1:
+            return readers.trial(trials[0])
         found, plan = self._at(block, place, trials, epoch)
         return answer(plan, found)
 
-    def _prepare(self, epoch: int | None, horizon: int | None) -> None:
-        """Make the next answers of this kind fast, where all trials are alike."""
-        block = self._block(horizon)
-        position = position_of(block, None if epoch is None else self._whole(epoch))
+    def _answer_readers(self, epoch: int | None, horizon: int | None) -> AnswerReaders | None:
+        """Return the fast readers of an epoch where all trials are alike, else None."""
+        if epoch is not None and type(epoch) is not int:
+            # As keys, 4.0 and True are the same as whole numbers.
+            epoch = self._whole(epoch)
+        try:
+            return self._answers[epoch, horizon]
+        except (KeyError, TypeError):
+            block = self._block(horizon)
+        position = position_of(block, epoch)
         if position is None:
-            return
-        for name in block.metrics:
-            self._note(block, name, position)
-        mapped = self._is_mapped
-        reader = answer_reader(block, position, self._names, mapped=mapped)
-        self._answers[epoch, horizon] = reader
+            return None
+        mapped = self._note(block, block.metrics, position)
+        readers = answer_readers(block, position, self._names, mapped=mapped)
+        self._answers[epoch, horizon] = readers
+        return readers
 
     def by_seed(
         self, query: Query, epoch: int | None = None, *, horizon: int | None = None
@@ -112,7 +123,7 @@ class TableBenchmark(Benchmark):
         """
         place = self._places.place(query)
         block = self._block(horizon)
-        found, plan = self._at(block, place, self._chosen(block, place, None, None), epoch)
+        found, plan = self._at(block, place, self._chooser.trials(block, place), epoch)
         by_seed: dict[int, list[int]] = {}
         for trial in found.trials:
             by_seed.setdefault(block.seeds.at(trial), []).append(trial)
@@ -128,11 +139,18 @@ class TableBenchmark(Benchmark):
         block = self._block(horizon)
         return tuple(sorted({block.seeds.at(trial) for trial in block.trials_of(place)}))
 
-    def recorded(self, query: Query, *, horizon: int | None = None) -> tuple[int, ...]:
+    def recorded(
+        self,
+        query: Query,
+        *,
+        seed: int | None = None,
+        horizon: int | None = None,
+        draw: int | None = None,
+    ) -> tuple[int, ...]:
         """Return the epochs that any of the trials that answer has recorded, ascending."""
         place = self._places.place(query)
         block = self._block(horizon)
-        return tuple(_recorded(block, self._chosen(block, place, None, None)))
+        return _recorded(block, self._chooser.trials(block, place, seed, draw))
 
     def trajectory(
         self,
@@ -145,7 +163,7 @@ class TableBenchmark(Benchmark):
         """Return the recorded metrics of every recorded epoch, by epoch."""
         place = self._places.place(query)
         block = self._block(horizon)
-        trials = self._chosen(block, place, seed, draw)
+        trials = self._chooser.trials(block, place, seed, draw)
         epochs = _recorded(block, trials)
         if not epochs:
             raise self._not_recorded(block, trials, None)
@@ -154,6 +172,36 @@ class TableBenchmark(Benchmark):
             found, plan = self._at(block, place, trials, epoch)
             curve[epoch] = answer(plan, found)
         return curve
+
+    def simulated_cost(
+        self,
+        query: Query,
+        epoch: int | None = None,
+        *,
+        start: int = 0,
+        mode: CostMode = "valid",
+        seed: int | None = None,
+        horizon: int | None = None,
+        draw: int | None = None,
+    ) -> float:
+        """Return the seconds that :func:`~nepsbench.client.costs.query_cost` tells, by one look.
+
+        Arguments and errors as there. The first question of a kind takes as long as a pass over
+        the seconds of its epochs; see :mod:`nepsbench.client.cost_columns`.
+        """
+        place = self._places.place(query)
+        block = self._block(horizon)
+        rows: Sequence[int] = (place,)
+        by_trial = seed is not None or draw is not None
+        if by_trial:
+            rows = self._chooser.trials(block, place, seed, draw)
+        column = self._costs.column(block, by_trial=by_trial, start=start, end=epoch, mode=mode)
+        if column is not None and len(rows) == 1:
+            seconds: float = column[rows[0]]
+            if seconds == seconds:
+                return seconds
+        curve = self.trajectory(query, seed=seed, horizon=horizon, draw=draw)
+        return curve_cost(curve, epoch, start=start, mode=mode, name=self.name)
 
     def value(
         self,
@@ -198,7 +246,7 @@ class TableBenchmark(Benchmark):
         if epoch is not None:
             epoch = self._whole(epoch)
         values = column_values(block, metric, epoch, configurations=len(self), seed=seed)
-        self._rest()
+        self._residence.rest()
         at = "the last epoch" if epoch is None else f"epoch {epoch}"
         return Column(metric, values, self._places, f"no {metric} at {at}")
 
@@ -244,50 +292,6 @@ class TableBenchmark(Benchmark):
             raise NotInTableError(f"{self.name} {self.version} holds no trial")
         return self._blocks[max(self._blocks)]
 
-    def _chosen(
-        self, block: Block, place: int, seed: int | None, draw: int | None
-    ) -> Sequence[int]:
-        """Return the trials that answer for a configuration."""
-        trials: Sequence[int] = block.trials_of(place)
-        if not trials:
-            raise NotInTableError(
-                f"configuration {self._places.number(place)} was not trained with horizon "
-                f"{block.horizon} in {self.name}"
-            )
-        if seed is not None:
-            trials = self._of_seed(block, place, trials, seed)
-        if block.all_complete:
-            complete = trials
-        else:
-            status = block.statuses.at
-            complete = [trial for trial in trials if status(trial) == COMPLETE] or trials
-        if draw is None or len(complete) == 1:
-            return complete
-        return self._drawn(block, place, complete, draw)
-
-    def _of_seed(self, block: Block, place: int, trials: Sequence[int], seed: int) -> Sequence[int]:
-        chosen = [trial for trial in trials if block.seeds.at(trial) == seed]
-        if chosen:
-            return chosen
-        seeds = sorted({block.seeds.at(trial) for trial in trials})
-        raise NotInTableError(
-            f"configuration {self._places.number(place)} was not trained with seed {seed}; "
-            f"its seeds are {', '.join(map(str, seeds))}"
-        )
-
-    def _drawn(self, block: Block, place: int, trials: Sequence[int], draw: int) -> Sequence[int]:
-        """Return the trials of one seed; the same draw and configuration give the same one."""
-        seeds = sorted({block.seeds.at(trial) for trial in trials})
-        text = f"{draw}/{block.horizon}/{self._identity(place)}".encode()
-        word = int.from_bytes(blake2b(text, digest_size=8).digest(), "big")
-        seed = seeds[word * len(seeds) >> 64]
-        return [trial for trial in trials if block.seeds.at(trial) == seed]
-
-    def _identity(self, place: int) -> int:
-        """Return what names a configuration in every release: its number, or its key."""
-        keys = self._lookup.keys
-        return self._places.number(place) if keys is None else int(keys[place])
-
     def _at(
         self, block: Block, place: int, trials: Sequence[int], epoch: int | None
     ) -> tuple[Found, Plan]:
@@ -311,29 +315,17 @@ class TableBenchmark(Benchmark):
     def _plan(self, block: Block, position: int) -> Plan:
         key = (block.horizon, position)
         if key not in self._plans:
-            for name in block.metrics:
-                self._note(block, name, position)
-            self._plans[key] = plan_of(block, position, self._names, mapped=self._is_mapped)
+            mapped = self._note(block, block.metrics, position)
+            self._plans[key] = plan_of(block, position, self._names, mapped=mapped)
         return self._plans[key]
 
-    def _note(self, block: Block, metric: str, position: int) -> None:
-        """Note that a column is read from now on; see ``_KEPT``."""
-        found = block.metrics[metric]
-        column, base = found.columns[0], 0
-        size = column.nbytes
-        if not found.of_trial and block.epochs is not None:
-            column, base = block.located(metric, position)
-            size = column.nbytes // (1 if len(found.columns) > 1 else len(block.epochs))
-        if (id(column), base) in self._read:
-            return
-        self._read.add((id(column), base))
-        self._read_bytes += size
-        if self._is_mapped and self._read_bytes > _KEPT:
-            self._is_mapped = False
+    def _note(self, block: Block, metrics: Iterable[str], position: int) -> bool:
+        """Note that metrics are read from now on; return whether mapped, or else by calls."""
+        if self._residence.note(block, metrics, position):
             self._plans.clear()
             self._answers.clear()
             self._readers.clear()
-            self._rest()
+        return self._residence.is_mapped
 
     def _whole(self, epoch: int) -> int:
         if type(epoch) is not int and (isinstance(epoch, bool) or not hasattr(epoch, "__index__")):
@@ -353,12 +345,15 @@ class TableBenchmark(Benchmark):
         block = self._block(horizon)
         if epoch is not None:
             epoch = self._whole(epoch)
-        position = position_of(block, epoch) if seed is None else None
-        if position is not None and metric in block.metrics:
-            self._note(block, metric, position)
-            mapped = self._is_mapped
-            return fast_reader(block, metric, position, places=self._places, mapped=mapped)
-        return self._slow_reader(block, metric, epoch, seed)
+        position = position_of(block, epoch)
+        if position is None or metric not in block.metrics:
+            return self._slow_reader(block, metric, epoch, seed)
+        mapped = self._note(block, [metric], position)
+        how: dict[str, Any] = {"places": self._places, "mapped": mapped}
+        if seed is None:
+            return fast_reader(block, metric, position, **how)
+        trials_of = partial(self._chooser.trials, block, seed=seed)
+        return seed_reader(block, metric, position, trials_of, **how)
 
     def _slow_reader(
         self, block: Block, metric: str, epoch: int | None, seed: int | None
@@ -367,7 +362,7 @@ class TableBenchmark(Benchmark):
 
         def read(number: int) -> float:
             place = self._places.place(number)
-            trials = self._chosen(block, place, seed, None)
+            trials = self._chooser.trials(block, place, seed)
             found, plan = self._at(block, place, trials, epoch)
             value = answer(_only(plan, metric), found).get(metric)
             if value is None:
@@ -375,11 +370,6 @@ class TableBenchmark(Benchmark):
             return value
 
         return read
-
-    def _rest(self) -> None:
-        """Give the lookup's pages back: the process stays small, the page cache keeps them."""
-        if len(self._lookup.arrays) > _KEPT:
-            self._lookup.arrays.give_back()
 
     def _not_recorded(
         self, block: Block, trials: Sequence[int], epoch: int | None
@@ -420,11 +410,11 @@ class TableBenchmark(Benchmark):
         return matching(self, {**(where or {}), **more})
 
 
-def _recorded(block: Block, trials: Sequence[int]) -> list[int]:
+def _recorded(block: Block, trials: Sequence[int]) -> tuple[int, ...]:
     """Return the epochs that any of the trials recorded, ascending."""
     if block.epochs is not None:
-        return list(block.epochs) if trials else []
-    return sorted({epoch for trial in trials for epoch in block.recorded(trial)})
+        return block.epochs if trials else ()
+    return tuple(sorted({epoch for trial in trials for epoch in block.recorded(trial)}))
 
 
 def _only(plan: Plan, metric: str) -> Plan:

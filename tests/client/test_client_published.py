@@ -188,10 +188,13 @@ def test_asking_a_published_table_loads_no_pyarrow(cells: TableBenchmark) -> Non
 def test_reading_without_mapping_answers_the_same(
     cells: TableBenchmark, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nepsbench.client.table._KEPT", -1)
+    monkeypatch.setattr("nepsbench.client.residence._KEPT", -1)
     unmapped = nepsbench.load(Path(cells.release))
     for number in CELLS:
         assert unmapped.trajectory(number) == cells.trajectory(number)
+        assert unmapped(number) == cells(number)
+        assert unmapped(number, seed=2) == cells(number, seed=2)
+        assert unmapped.value(number, "params", seed=2) == cells(number, seed=2)["params"]
         for metric in ("test_acc", "params", "total_time"):
             for horizon in (4, 108):
                 assert unmapped.value(number, metric, horizon=horizon) == cells.value(
