@@ -18,6 +18,7 @@ from benchmarks.figure import Figure
 
 CELLS = 423_624
 _NAME = "nasbench101-cifar10"
+_TRAININGS = "nashpobench2-cifar10"
 _QUERIES = 100_000
 
 
@@ -43,11 +44,19 @@ def figures() -> list[Figure]:
         _figure("client-answer", "100,000 whole answers by number (six metrics)", 100_000 / 50_000),
         _figure("client-matrix", "100,000 whole answers by matrix and operations",
                 100_000 / 50_000),
+        _figure("client-draw", "100,000 whole answers of a seed drawn anew, by number",
+                100_000 / 50_000),
         _figure("client-batch", "10,000,000 rows in batches of a million, the column made, too",
                 10_000_000 / 20_000_000),
         _figure("client-top-ten", "DuckDB: the ten cells with the best mean test accuracy at 108 "
                 "epochs, with their operations, on the release's Parquet", 0.2),
         _figure("warehouse-top-ten", "The same on the warehouse's Parquet", 0.2),
+        _training_figure("client-cost", "100,000 accuracies and their simulated costs, by number",
+                         100_000 / 50_000),
+        _training_figure("client-cost-key", "The same by its interface's key (cell code, learning "
+                         "rate, batch size)", 100_000 / 25_000),
+        _training_figure("client-log", "100,000 queries of a SearchLog, by number",
+                         100_000 / 50_000),
     ]  # fmt: skip
 
 
@@ -65,15 +74,33 @@ def _figure(
     )
 
 
+def _training_figure(name: str, title: str, target: float) -> Figure:
+    return Figure(
+        name=name,
+        title=f"Full-size NAS-HPO-Bench-II (196,608 configurations, 12 epochs, 3 seeds): {title}",
+        command=("-m", "benchmarks.bench_client", name),
+        target=target,
+        prepare=_link_trainings,
+    )
+
+
 def _import(folder: Path) -> None:
     _in_own_process(f"import_made_up(Path({str(folder / 'home')!r}), {CELLS})")
 
 
 def _link(folder: Path) -> None:
-    """Put the table that is kept between figures into the folder, and open it once: verified."""
-    home = _in_own_process(f"print(kept({CELLS}))").strip()
+    _link_kept(folder, f"kept({CELLS})", _NAME)
+
+
+def _link_trainings(folder: Path) -> None:
+    _link_kept(folder, "kept_trainings()", _TRAININGS)
+
+
+def _link_kept(folder: Path, call: str, name: str) -> None:
+    """Put a table that is kept between figures into the folder, and open it once: verified."""
+    home = _in_own_process(f"print({call})").strip().splitlines()[-1]
     (folder / "home").symlink_to(home)
-    _in_own_process(f"import nepsbench; nepsbench.load({_NAME!r}, home={home!r})")
+    _in_own_process(f"import nepsbench; nepsbench.load({name!r}, home={home!r})")
 
 
 def _in_own_process(code: str) -> str:
@@ -82,7 +109,10 @@ def _in_own_process(code: str) -> str:
 
     from benchmarks.figure import ROOT
 
-    script = f"from pathlib import Path; from benchmarks.full_table import *; {code}"
+    script = (
+        "from pathlib import Path; from benchmarks.full_table import *; "
+        f"from benchmarks.originals_tables import kept_trainings; {code}"
+    )
     return subprocess.run(
         [sys.executable, "-c", script], check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT
     ).stdout
@@ -154,6 +184,53 @@ def measure_matrix() -> None:
     _timed(bench, [(graph.matrix, graph.labels) for graph in graphs])
 
 
+def measure_draw() -> None:
+    bench, chooser = _bench(), random.Random(1)
+    asked = [(number, chooser.getrandbits(32)) for number in _numbers()]
+    _timed(lambda question: bench(question[0], draw=question[1]), asked)
+
+
+def _trainings() -> tuple[Any, list[int]]:
+    import nepsbench
+
+    bench, chooser = nepsbench.load(_TRAININGS, home="home"), random.Random(0)
+    return bench, [chooser.randrange(len(bench)) for _ in range(_QUERIES)]
+
+
+def measure_cost() -> None:
+    from nepsbench.client.costs import query_cost
+
+    bench, numbers = _trainings()
+
+    def ask(number: int) -> tuple[float, float]:
+        accuracy = bench.value(number, "valid_acc", 12, horizon=12)
+        return accuracy, query_cost(bench, number, 12, horizon=12)
+
+    _timed(ask, numbers)
+
+
+def measure_cost_key() -> None:
+    from nepsbench.client.costs import query_cost
+    from nepsbench.spaces.nashpobench2 import SPACE, to_key
+
+    bench, numbers = _trainings()
+
+    def ask(key: dict[str, Any]) -> tuple[float, float]:
+        number = bench.number_of(key)
+        accuracy = bench.value(number, "valid_acc", 12, horizon=12)
+        return accuracy, query_cost(bench, number, 12, horizon=12)
+
+    _timed(ask, [to_key(SPACE.at(number)) for number in numbers])
+
+
+def measure_log() -> None:
+    from nepsbench.client.search_log import SearchLog
+
+    bench, numbers = _trainings()
+    log = SearchLog(bench)
+    _timed(lambda number: log(number, 12, horizon=12), numbers)
+
+
 def measure_batch() -> None:
     import numpy as np
 
@@ -196,6 +273,10 @@ if __name__ == "__main__":
         "client-value": measure_value,
         "client-answer": measure_answer,
         "client-matrix": measure_matrix,
+        "client-draw": measure_draw,
+        "client-cost": measure_cost,
+        "client-cost-key": measure_cost_key,
+        "client-log": measure_log,
         "client-batch": measure_batch,
         "client-top-ten": measure_top_ten,
         "warehouse-top-ten": measure_warehouse_top_ten,

@@ -194,11 +194,11 @@ def _our_nats() -> dict[str, Any]:
 
 def _our_nashpobench2() -> dict[str, Any]:
     import nepsbench
-    from nepsbench.client.costs import curve_cost
+    from nepsbench.client.costs import query_cost
 
     def answer(bench: Any, number: int) -> list[float]:
-        curve = bench.trajectory(number, seed=222, horizon=12)
-        return [curve[12]["valid_acc"], curve_cost(curve, 12)]
+        accuracy = bench.value(number, "valid_acc", 12, seed=222, horizon=12)
+        return [accuracy, query_cost(bench, number, 12, seed=222, horizon=12)]
 
     numbers = random_numbers(196_608, 20_000)
     name = "nashpobench2-cifar10"

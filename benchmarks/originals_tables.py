@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import sqlite3
 import sys
+import tempfile
 from collections.abc import Iterator
 from hashlib import md5
 from itertools import product
@@ -16,6 +18,7 @@ import numpy as np
 
 from benchmarks.theirs import nni_arch, np_digits
 from nepsbench.campaign.publish import publish_benchmark
+from nepsbench.files import sha256_of
 from nepsbench.spaces import get_space
 from nepsbench.spaces.cells import from_digits
 from nepsbench.spaces.nasbench201 import from_cell
@@ -179,6 +182,21 @@ def write_nashpobench2(folder: Path) -> None:
         "avgaccs200": {"avg_acc": average},
     }.items():
         (folder / f"{file}.pkl").write_bytes(pickle.dumps(content, protocol=4))
+
+
+def kept_trainings() -> Path:
+    """Return a data home with a release of :func:`write_nashpobench2`'s files.
+
+    It is kept in the user's folder for temporary files, since making it takes minutes.
+    """
+    version = sha256_of(Path(__file__))[:12]
+    home = Path(tempfile.gettempdir()) / f"nepsbench-nashpobench2-{os.getuid()}-{version}"
+    if not (home / "releases").exists():
+        files = home / "published"
+        files.mkdir(parents=True, exist_ok=True)
+        write_nashpobench2(files)
+        publish_imported(home, "nashpobench2", files, "nashpobench2-cifar10")
+    return home
 
 
 def _cell_hashes() -> dict[str, str]:
