@@ -23,13 +23,14 @@ class Figure:
     Attributes:
         name: For the command line.
         title: For people.
-        command: Arguments of Python. It runs in an empty folder, on one CPU. If its last line is
+        command: Arguments of Python. It runs in an empty folder. If its last line is
             JSON, ``seconds`` and ``memory_mb`` in it count instead of the whole process's, and
             everything else in it is reported.
         target: Most seconds that are good enough, or None.
         bounds: For reported values, the most that is good enough.
         prepare: Makes what the command needs in its folder; not timed.
         runs: How often; the median counts.
+        cpus: How many CPUs it may use.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Figure:
     bounds: Mapping[str, float] = field(default_factory=dict)
     prepare: Callable[[Path], None] | None = None
     runs: int = 3
+    cpus: int = 1
 
 
 @dataclass(frozen=True)
@@ -74,19 +76,19 @@ def measure(figure: Figure) -> Result:
         with tempfile.TemporaryDirectory(prefix="nepsbench-bench-") as folder:
             if figure.prepare:
                 figure.prepare(Path(folder))
-            wall, peak, reported = _run(figure.command, folder=folder)
+            wall, peak, reported = _run(figure, folder=folder)
         seconds.append(reported.pop("seconds", wall))
         memory = max(memory, reported.pop("memory_mb", peak))
     return Result(figure, tuple(seconds), memory, reported)
 
 
-def _run(command: tuple[str, ...], *, folder: str) -> tuple[float, float, dict[str, Any]]:
+def _run(figure: Figure, *, folder: str) -> tuple[float, float, dict[str, Any]]:
     """Return wall seconds, peak memory in MB, and what the last line of output reports."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     usage_file = Path(folder) / "usage.json"
-    launch = [sys.executable, str(ROOT / "benchmarks/launch.py"), str(usage_file)]
+    launch = [sys.executable, str(ROOT / "benchmarks/launch.py"), str(usage_file), str(figure.cpus)]
     output = subprocess.run(
-        [*launch, sys.executable, *command],
+        [*launch, sys.executable, *figure.command],
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,

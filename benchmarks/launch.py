@@ -1,6 +1,6 @@
-"""Run a command on one CPU and write its wall seconds and peak memory to a file.
+"""Run a command on some CPUs and write its wall seconds and peak memory to a file.
 
-``python launch.py USAGE.json COMMAND...``. A process of its own and a small one, because Linux
+``python launch.py USAGE.json CPUS COMMAND...``. A process of its own and a small one, because Linux
 counts the memory of the process that starts a command as the command's.
 """
 
@@ -12,8 +12,8 @@ import time
 
 def main() -> int:
     """Return the command's exit code."""
-    usage_file, *command = sys.argv[1:]
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    usage_file, cpus, *command = sys.argv[1:]
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(cpus)])
     started = time.perf_counter()
     process = os.posix_spawn(command[0], command, os.environ)
     _, status, usage = os.wait4(process, 0)
