@@ -74,13 +74,17 @@ def pieces(path: Path, *, size: int = PIECE) -> Iterator[Piece]:
 def _end_of_records(content: bytes, *, path: Path, start: int) -> int:
     """Return where the last whole record ends."""
     at, last = 0, len(content) - _AROUND
+    lengths: dict[bytes, int] = {}  # records of equal length have equal heads
     while at <= last:
-        length, crc = _HEAD.unpack_from(content, at)
-        if crc != masked_crc(content[at : at + 8]):
-            raise CorruptedFileError(
-                f"{path}: byte {start + at}: the CRC of a record's length is wrong; get the file "
-                "again"
-            )
+        head = content[at : at + _HEAD.size]
+        if head not in lengths:
+            lengths[head], crc = _HEAD.unpack(head)
+            if crc != masked_crc(head[:8]):
+                raise CorruptedFileError(
+                    f"{path}: byte {start + at}: the CRC of a record's length is wrong; get the "
+                    "file again"
+                )
+        length = lengths[head]
         if at + length > last:
             break
         at += _AROUND + length
