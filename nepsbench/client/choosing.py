@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 from nepsbench.client.answering import COMPLETE
 from nepsbench.client.places import Places, as_number
@@ -11,6 +10,8 @@ from nepsbench.errors import NepsbenchError, NotInTableError
 from nepsbench.release.lookup import Block
 
 _MASK = (1 << 64) - 1
+#: What SplitMix64 counts by.
+_GAMMA = 0x9E3779B97F4A7C15
 
 
 class Chooser:
@@ -68,15 +69,10 @@ class Chooser:
         identity = self._places.number(place) if self._keys is None else self._keys[place]
         if (number := as_number(draw)) is None:
             raise NepsbenchError(f"draw={draw!r} chooses no seed; give a whole number")
-        word = mixed(_stream(number & _MASK, block.horizon) ^ identity)
+        # From the word of the draw's own stream that its horizon counts to.
+        word = mixed(mixed(number + block.horizon * _GAMMA) ^ identity)
         seed = seeds[word * len(seeds) >> 64]
         return [trial for trial, own in zip(trials, of_each, strict=True) if own == seed]
-
-
-@lru_cache(1 << 10)
-def _stream(draw: int, horizon: int) -> int:
-    """Return the word that a draw mixes with configurations' own."""
-    return mixed(mixed(draw) ^ horizon)
 
 
 def mixed(word: int) -> int:
@@ -85,7 +81,7 @@ def mixed(word: int) -> int:
     Source: Steele, Lea and Flood, Fast Splittable Pseudorandom Number Generators (OOPSLA 2014),
     SplitMix64 with Stafford's thirteenth mixer.
     """
-    word = (word + 0x9E3779B97F4A7C15) & _MASK
+    word = (word + _GAMMA) & _MASK
     word = (word ^ word >> 30) * 0xBF58476D1CE4E5B9 & _MASK
     word = (word ^ word >> 27) * 0x94D049BB133111EB & _MASK
     return word ^ word >> 31

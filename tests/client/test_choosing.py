@@ -37,7 +37,7 @@ def test_the_same_draw_and_configuration_give_the_same_seed_everywhere(
 ) -> None:
     # Golden: whoever has written a draw down gets that seed.
     found = [_seed(table, number, draw) for number in (0, 1, 99) for draw in (0, 1, -1, 10**30)]
-    assert found == [888, 888, 888, 888, 888, 999, 777, 888, 999, 999, 888, 777]
+    assert found == [999, 777, 777, 777, 999, 888, 777, 999, 999, 777, 888, 999]
     assert table(table.configuration(7), draw=3) == table(7, 12, draw=3, horizon=12)
     # SplitMix64's own first words for the seeds 0 and 1.
     assert [mixed(0), mixed(1)] == [0xE220A8397B1DCDAF, 0x910A2DEC89025CC1]
