@@ -14,10 +14,12 @@ from nepsbench.campaign.form import Campaign
 from nepsbench.campaign.wave import first_unfinished_wave, has_unfinished_wave
 from nepsbench.errors import NepsbenchError
 from nepsbench.files import storage_errors, write_text
+from nepsbench.notes import note_of
 from nepsbench.release import Request, build_release_from, info_of, views_as_source
 from nepsbench.spaces import get_space
 from nepsbench.surrogate import Card, FittedSurrogate, evaluate, fit
 from nepsbench.warehouse import open_warehouse
+from nepsbench.warehouse.commits import Commit
 
 
 def check_benchmark(benchmark: str, home: Path) -> None:
@@ -74,6 +76,8 @@ def publish_benchmark(
             raise _nothing_of(benchmark, home)
         info = info_of(trials)
         space = warehouse.space(info["space"])
+        if about := _about(benchmark, warehouse.commit):
+            info["about"] = about
         fitted = None
         if surrogate is not None:
             fitted = FittedSurrogate.load(surrogate, space)
@@ -81,6 +85,20 @@ def publish_benchmark(
             fitted = _judged(*benchmark_tables(benchmark, home), space=space.name)
         request = Request(benchmark, version, info, home / "releases", fitted)
         return build_release_from(views_as_source(connection, space), request)
+
+
+def _about(benchmark: str, commit: Commit) -> dict[str, str]:
+    """Return whom to cite for an imported benchmark, by what licence; nothing for our own."""
+    profiles = {file.profile for file in commit.select(benchmark=benchmark)}
+    imports = [entry for entry in commit.imports if profiles & set(entry.profiles)]
+    if not imports:
+        return {}
+    note = note_of(benchmark)
+    known = note.short() if note else {}
+    for entry in imports:
+        said = entry.about.get(benchmark, {})
+        known |= {key: said[key] for key in ("title", "citation", "licence", "url") if key in said}
+    return known
 
 
 def _nothing_of(benchmark: str, home: Path) -> NepsbenchError:

@@ -8,7 +8,18 @@ from typing import NoReturn
 import typer
 
 import nepsbench
-from nepsbench.cli import campaign, cluster, jobs, profile, release, surrogate, warehouse, worker
+from nepsbench.cli import (
+    campaign,
+    cluster,
+    imports,
+    info,
+    jobs,
+    profile,
+    release,
+    surrogate,
+    warehouse,
+    worker,
+)
 from nepsbench.errors import NepsbenchError
 
 app = typer.Typer(
@@ -26,6 +37,8 @@ app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(surrogate.app, name="surrogate")
 app.add_typer(release.app, name="release")
 app.command("sql")(warehouse.sql)
+app.command("import")(imports.import_published)
+app.command("info")(info.info)
 
 
 @app.command()
