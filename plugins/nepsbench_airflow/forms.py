@@ -67,6 +67,61 @@ def campaign_form() -> dict[str, Param]:
     }
 
 
+#: Kinds of table; a test compares them with ``nepsbench.warehouse.importers.KINDS``.
+KINDS = (
+    "nasbench101",
+    "nats",
+    "nasbench201",
+    "nashpobench2",
+    "nds",
+    "jahs",
+    "table",
+    "nni",
+    "nasbench360",
+)
+
+
+def import_form() -> dict[str, Param]:
+    """Return the form of an import, field for field ``nepsbench.campaign.importing.ImportForm``."""
+    return {
+        "kind": Param(
+            None,
+            type="string",
+            enum=[*KINDS],
+            title="Kind",
+            description="What kind of published table it is.",
+        ),
+        "path": Param(
+            None,
+            type="string",
+            minLength=1,
+            title="Path",
+            description="The published file or folder, where the worker sees it.",
+        ),
+        "name": Param(
+            None,
+            type=["null", "string"],
+            pattern=_NAME,
+            title="Import",
+            description="A name of its own. Empty: the file's.",
+        ),
+        "mapping": Param(
+            None,
+            type=["null", "string"],
+            title="Mapping file",
+            description="Of kind table: the file that says what the columns mean, or the name of "
+            "one that comes with nepsbench.",
+        ),
+        "release": Param(
+            None,
+            type=["null", "string"],
+            pattern=r"^\d+\.\d+\.\d+$",
+            title="Release version",
+            description="Build a release of every benchmark that is filled. Empty: none.",
+        ),
+    }
+
+
 def stage_form(*, wave: bool = False) -> dict[str, Param]:
     """Return the form of one stage of a campaign that exists."""
     form = {

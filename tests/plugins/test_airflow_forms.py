@@ -1,4 +1,10 @@
+import pytest
+from airflow.sdk.definitions.param import ParamsDict
+from airflow.sdk.exceptions import ParamValidationError
+
 from nepsbench.campaign.form import MAX_WAVES, Campaign, parse_campaign
+from nepsbench.campaign.importing import ImportForm
+from nepsbench.warehouse.importers import KINDS
 from nepsbench_airflow import forms
 from nepsbench_airflow.defaults import WAVE_SLOTS
 
@@ -11,7 +17,7 @@ def test_the_form_has_the_campaigns_fields_and_defaults():
 
 
 def test_every_field_explains_itself():
-    for form in (forms.campaign_form(), forms.stage_form(wave=True)):
+    for form in (forms.campaign_form(), forms.stage_form(wave=True), forms.import_form()):
         for param in form.values():
             assert param.schema["title"]
             assert len(param.description) > 10
@@ -19,3 +25,28 @@ def test_every_field_explains_itself():
 
 def test_there_are_slots_for_as_many_waves_as_a_campaign_may_have():
     assert WAVE_SLOTS == MAX_WAVES
+
+
+def test_the_import_form_has_the_same_fields_and_kinds_as_the_import():
+    form = forms.import_form()
+    assert set(form) == set(ImportForm.model_fields)
+    assert form["kind"].schema["enum"] == list(KINDS)
+
+
+GOOD = {"kind": "nds", "path": "/data/nds"}
+
+
+def filled(values):
+    """Fill the import's form as a person does; what comes back is what the run gets."""
+    params = ParamsDict(forms.import_form(), suppress_exception=False)
+    params.update(values)
+    return params.validate()
+
+
+def test_an_import_form_is_refused_before_a_run_starts():
+    assert filled(GOOD)["release"] is None
+    for change in ({"kind": "ndss"}, {"path": ""}, {"release": "1"}, {"name": "a/b"}):
+        with pytest.raises(ParamValidationError):
+            filled(GOOD | change)
+    with pytest.raises(ParamValidationError):
+        ParamsDict(forms.import_form()).validate()
