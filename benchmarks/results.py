@@ -14,8 +14,8 @@ from nepsbench.provenance import cpu_model
 
 _HEAD = """# Benchmarks
 
-Made by `make bench`. Every figure is a fresh process on one CPU, unless it says otherwise; seconds are the median of its
-runs, with the fastest and the slowest. Memory is the peak of the process.
+Made by `make bench`. Every figure is a fresh process on one CPU, unless it says otherwise; seconds
+are the median of its runs, with the fastest and the slowest. Memory is the peak of the process.
 
 | figure | seconds | target | memory | reported | alone by |
 |---|---|---|---|---|---|

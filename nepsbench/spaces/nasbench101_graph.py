@@ -143,7 +143,7 @@ def graph_hash(graph: Graph) -> str:
         sources[target].append(source)
         targets[source].append(target)
     digests = [
-        _start(len(targets[vertex]), len(sources[vertex]), _LABELS[label])
+        start_digest(len(targets[vertex]), len(sources[vertex]), label)
         for vertex, label in enumerate(graph.labels)
     ]
     for _ in span:
@@ -161,8 +161,9 @@ def graph_hash(graph: Graph) -> str:
 
 
 @cache
-def _start(out_degree: int, in_degree: int, label: int) -> str:
-    return _md5(str((out_degree, in_degree, label)))
+def start_digest(out_degree: int, in_degree: int, label: str) -> str:
+    """Return the MD5 that a vertex of :func:`graph_hash` starts with."""
+    return _md5(str((out_degree, in_degree, _LABELS[label])))
 
 
 def _md5(text: str) -> str:

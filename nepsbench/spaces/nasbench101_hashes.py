@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nepsbench.errors import InvalidConfigurationError
 from nepsbench.spaces.arrays import ArrayFiles
-from nepsbench.spaces.nasbench101_graph import graph_hash
-from nepsbench.spaces.nasbench101_index import CellIndex
 
 _BYTES = 16
 
@@ -76,20 +72,3 @@ def as_digest(text: str) -> bytes:
             f"{text!r} is no hash of NAS-Bench-101; a hash is 32 hex digits"
         )
     return digest
-
-
-def hash_cells(
-    index: CellIndex, *, progress: Callable[[int], Any] | None = None
-) -> NDArray[np.uint8]:
-    """Return the hash of every cell, shape (cells, 16); half a minute for all of them.
-
-    Args:
-        index: The cells.
-        progress: Called now and then with the number of cells done.
-    """
-    digests = bytearray()
-    for number in range(len(index)):
-        digests += bytes.fromhex(graph_hash(index.graph(number)))
-        if progress is not None and (number + 1) % 10_000 == 0:
-            progress(number + 1)
-    return np.frombuffer(bytes(digests), dtype=np.uint8).reshape(-1, _BYTES)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from nepsbench.errors import CorruptedFileError, SpecError
 from nepsbench.spaces.nasbench101 import SPACE
 from nepsbench.spaces.nasbench101_graph import graph_hash
+from nepsbench.spaces.nasbench101_hashing import hash_cells
 from nepsbench.spaces.nasbench101_index import build_index
 from nepsbench.warehouse.importers import Option, Progress
 from nepsbench.warehouse.importers.block import Block
@@ -192,10 +193,8 @@ def _first_wrong(folder: Path, start: int) -> int | None:
     """Return which of some cells, saved in a folder, has another hash than ours."""
     numbers = np.load(folder / "numbers.npy", mmap_mode="r")[start : start + _CELLS]
     hashes = np.load(folder / "hashes.npy", mmap_mode="r")[start : start + _CELLS]
-    for number, digest in zip(numbers.tolist(), hashes, strict=True):
-        if _own(number) != digest.tobytes():
-            return int(number)
-    return None
+    wrong = (hash_cells(build_index(), numbers) != hashes).any(axis=1)
+    return int(numbers[np.argmax(wrong)]) if wrong.any() else None
 
 
 def _own(number: int) -> bytes:
