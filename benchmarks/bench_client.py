@@ -98,7 +98,8 @@ def _link_trainings(folder: Path) -> None:
 
 def _link_kept(folder: Path, call: str, name: str) -> None:
     """Put a table that is kept between figures into the folder, and open it once: verified."""
-    home = _in_own_process(f"print({call})").strip().splitlines()[-1]
+    _in_own_process(call)  # DuckDB may show its progress on stdout, too
+    home = _in_own_process(f"print({call})").strip()
     (folder / "home").symlink_to(home)
     _in_own_process(f"import nepsbench; nepsbench.load({name!r}, home={home!r})")
 
