@@ -40,6 +40,10 @@ SPOILED: dict[str, dict[str, Any]] = {
     "unknown_status": {"trials_sql": "SELECT * REPLACE ('done' AS status) FROM t"},
     "not_finished": {"trials_sql": "SELECT * REPLACE ('timeout' AS status) FROM t"},
     "reason_missing": {"trials_sql": "SELECT * REPLACE ('diverged' AS status) FROM t"},
+    "imported_twice": {
+        "trials_sql": "WITH i AS (SELECT * REPLACE ('table' AS origin) FROM t) "
+        "FROM i UNION ALL SELECT * REPLACE ('q' AS profile) FROM i"
+    },
     "metrics_missing": {"epochs_sql": "SELECT * REPLACE (NULL::DOUBLE AS test_acc) FROM e"},
 }
 

@@ -69,6 +69,23 @@ def test_an_error_in_an_imported_table_is_found_and_named(mixed: Warehouse, tmp_
     assert "bad.x taskid 7 model_idx 1: epoch 1: 101.0 to 101.0" in shown
 
 
+def test_a_training_that_two_imports_hold_counts_in_no_release(
+    mixed: Warehouse, tmp_path: Path
+) -> None:
+    def add(name: str, *trials: list[object]) -> tuple[str, ...]:
+        tiny_import(mixed, write_tiny(tmp_path / name, ("nasbench201", "cifar10", trials)))
+        found = mixed.check(benchmark="nasbench201-cifar10").errors
+        return tuple(example for each in found for example in each.examples)
+
+    assert (
+        add("others.jsonl", [7, 1, 888, [1.0]], [7, 2, 777, [1.0, 2.0]], [4, 1, 777, [2.0]]) == ()
+    )
+    [example] = add("same.jsonl", [7, 1, 777, [1.0]])
+    assert "horizon 1: in nasbench201.cifar10 and others.cifar10 and same.cifar10" in example
+    mixed.drop("same.cifar10")
+    assert mixed.check(benchmark="nasbench201-cifar10").errors == ()
+
+
 def test_the_same_cell_under_another_space_s_numbering_is_found_by_sql(
     warehouse: Warehouse, tmp_path: Path
 ) -> None:
