@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from nepsbench.errors import CorruptedFileError
@@ -27,9 +27,8 @@ def entries(path: Path) -> list[tuple[str | None, Any]]:
 
 
 @pytest.mark.parametrize("piece", [1, 3, 1 << 20])
-@settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(content=[0.5, 1e-7, -1e300])
 @given(content=st.lists(values, max_size=4))
 def test_a_list_comes_entry_by_entry_wherever_it_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int, content: list[Any]

@@ -128,8 +128,9 @@ class _Reader:
                     raise self.damaged("is no JSON, or is cut off,") from None
                 continue
             length = end - self.place
-            # A number may go on in the next piece.
-            if end < len(self.text) or not self.more():
+            # A number may go on in the next piece, also behind a point that ends this one.
+            ends_here = self.text[end : end + 1] not in ("", *".eE")
+            if ends_here or not self.more():
                 self.place += length
                 return value
 
