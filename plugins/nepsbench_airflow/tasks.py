@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,4 +43,5 @@ def task(function: Callable[..., Any] | None = None, **arguments: Any) -> Any:
         with no_retry_for_mistakes():
             return function(*given, **named)
 
-    return airflow_task(**arguments)(run)
+    # Airflow finds the docstring by itself, but not of a task that is mapped.
+    return airflow_task(**{"doc_md": inspect.getdoc(function), **arguments})(run)
