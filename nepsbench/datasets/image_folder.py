@@ -8,13 +8,13 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from nepsbench.datasets.images import Images
+from nepsbench.datasets.examples import Examples
 from nepsbench.errors import DatasetError
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
-def read_image_zip(path: Path, *, classes: tuple[str, ...]) -> dict[str, Images]:
+def read_image_zip(path: Path, *, classes: tuple[str, ...]) -> dict[str, Examples]:
     """Return the images of each split in a zip, in the order of their names.
 
     Raises:
@@ -56,7 +56,7 @@ def _place(name: str, *, path: Path, classes: tuple[str, ...]) -> tuple[str, int
     return parts[0], classes.index(parts[1])
 
 
-def _stacked(pixels: list[np.ndarray], labels: list[int], *, path: Path) -> Images:
+def _stacked(pixels: list[np.ndarray], labels: list[int], *, path: Path) -> Examples:
     if len({array.shape for array in pixels}) != 1:
         raise DatasetError(f"{path}: its images differ in size; resize them to one size")
-    return Images(np.stack(pixels), np.array(labels, dtype=np.int64))
+    return Examples(np.stack(pixels), np.array(labels, dtype=np.int64))

@@ -11,19 +11,21 @@ import torch
 from torch import Tensor
 
 from nepsbench.datasets.record import RECORD_FILE, DatasetRecord, read_record, verify_files
+from nepsbench.datasets.task import Task
 from nepsbench.errors import DatasetError
 from nepsbench.schema import SPLITS
 
 
 @dataclass(frozen=True)
 class SplitTensors:
-    """Images (uint8, shape (images, channels, height, width)) and labels (int64) of a split."""
+    """A split; types and shapes are those of :class:`nepsbench.datasets.examples.Examples`."""
 
-    images: Tensor
-    labels: Tensor
+    inputs: Tensor
+    targets: Tensor
+    groups: Tensor | None = None
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.targets)
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Dataset:
     """A prepared dataset, verified and in memory.
 
     Attributes:
-        record: Name, version, shape, classes, and mean and standard deviation by channel.
+        record: Name, version, shape, task, and mean and standard deviation by channel.
         train: For training.
         valid: For choosing between configurations.
         test: For reporting.
@@ -43,14 +45,9 @@ class Dataset:
     test: SplitTensors
 
     @property
-    def channels(self) -> int:
-        """1 for grey-scale, 3 for colour."""
-        return self.record.shape[0]
-
-    @property
-    def classes(self) -> int:
-        """The number of classes."""
-        return len(self.record.classes)
+    def task(self) -> Task:
+        """What is learned."""
+        return self.record.task
 
 
 def open_dataset(name: str, root: Path, *, version: str | None = None) -> Dataset:
@@ -90,8 +87,10 @@ def _open(folder: Path) -> Dataset:
 
 def _load_split(folder: Path, split: str) -> SplitTensors:
     """Return a split, mapped: the workers of a node share its pages until one writes to them."""
-    images, labels = (
-        torch.from_numpy(np.load(folder / f"{split}_{part}.npy", mmap_mode="c", allow_pickle=False))
-        for part in ("images", "labels")
-    )
-    return SplitTensors(images, labels)
+
+    def load(part: str) -> Tensor:
+        path = folder / f"{split}_{part}.npy"
+        return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
+
+    has_groups = (folder / f"{split}_groups.npy").exists()
+    return SplitTensors(load("inputs"), load("targets"), load("groups") if has_groups else None)

@@ -9,11 +9,12 @@ import tempfile
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nepsbench.datasets.images import Splits
+from nepsbench.datasets.examples import Splits
 from nepsbench.datasets.record import RECORD_FILE, DatasetRecord, read_record, verify_files
 from nepsbench.errors import DatasetError
 from nepsbench.files import storage_errors, write_text
@@ -108,25 +109,29 @@ def _rename(temporary: Path, final: Path) -> None:
 
 def _write(folder: Path, splits: Splits, *, name: str, version: str) -> DatasetRecord:
     files = {}
-    for split, images in splits.items():
-        for part, array in (("images", images.pixels), ("labels", images.labels)):
+    for split, examples in splits.items():
+        for part, array in examples.arrays().items():
             path = folder / f"{split}_{part}.npy"
             np.save(path, np.ascontiguousarray(array), allow_pickle=False)
             files[path.name] = sha256(path.read_bytes()).hexdigest()
-    channels, height, width = splits.train.pixels.shape[1:]
-    means, stds = zip(*map(_moments, splits.train.pixels.swapaxes(0, 1)), strict=True)
+    inputs = splits.train.inputs
+    pairs = [_moments(channel) for channel in inputs.swapaxes(0, 1)] if _is_pixels(inputs) else []
     record = DatasetRecord(
         name=name,
         version=version,
-        shape=(channels, height, width),
-        classes=splits.classes,
-        mean=means,
-        std=stds,
-        sizes={split: len(images) for split, images in splits.items()},
+        shape=inputs.shape[1:],
+        task=splits.task,
+        mean=tuple(mean for mean, _ in pairs),
+        std=tuple(std for _, std in pairs),
+        sizes={split: len(examples) for split, examples in splits.items()},
         files=files,
     )
     write_text(folder / RECORD_FILE, record.to_json())
     return record
+
+
+def _is_pixels(inputs: NDArray[Any]) -> bool:
+    return inputs.dtype == np.uint8
 
 
 def _moments(pixels: NDArray[np.uint8]) -> tuple[float, float]:
@@ -140,8 +145,11 @@ def _moments(pixels: NDArray[np.uint8]) -> tuple[float, float]:
 
 def _content_hash(splits: Splits) -> str:
     digest = sha256()
-    for split, images in splits.items():
-        digest.update(f"{split}{images.pixels.shape}".encode())
-        digest.update(np.ascontiguousarray(images.pixels).data)
-        digest.update(np.ascontiguousarray(images.labels, dtype="<i8").data)
+    for split, examples in splits.items():
+        digest.update(f"{split}{examples.inputs.shape}".encode())
+        for array in examples.arrays().values():
+            # Of labelled images, the first kind of dataset, the types were not hashed.
+            if array.dtype not in (np.uint8, np.int64):
+                digest.update(f"{array.dtype.str}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).data)
     return digest.hexdigest()[:12]

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from nepsbench.datasets.task import Task
 from nepsbench.errors import DatasetError
 from nepsbench.files import sha256_of
 
@@ -20,18 +21,19 @@ class DatasetRecord:
     Attributes:
         name: For example ``digits``.
         version: ``1-`` (the rule of preparation) and 12 hex digits of the content's hash.
-        shape: Channels, height and width of an image.
-        classes: Names of the classes, by label.
-        mean: Of the training images' pixels in 0..1, by channel.
+        shape: Channels and places of an input; of an image (channels, height, width).
+        task: What is learned.
+        mean: Of the training images' pixels in 0..1, by channel; empty for inputs that are no
+            pixels, and not normalised.
         std: Their standard deviation, by channel.
-        sizes: Images in each split.
+        sizes: Examples in each split.
         files: SHA-256 of each array file.
     """
 
     name: str
     version: str
-    shape: tuple[int, int, int]
-    classes: tuple[str, ...]
+    shape: tuple[int, ...]
+    task: Task
     mean: tuple[float, ...]
     std: tuple[float, ...]
     sizes: dict[str, int]
@@ -51,8 +53,10 @@ def read_record(folder: Path) -> DatasetRecord:
     path = folder / RECORD_FILE
     try:
         fields: dict[str, Any] = json.loads(path.read_text())
-        for name in ("shape", "classes", "mean", "std"):
+        for name in ("shape", "mean", "std"):
             fields[name] = tuple(fields[name])
+        task = fields.pop("task")
+        fields["task"] = Task(**{**task, "classes": tuple(task["classes"])})
         return DatasetRecord(**fields)
     except (OSError, ValueError, TypeError, KeyError):
         raise DatasetError(f"{path}: missing or damaged; prepare the dataset again") from None

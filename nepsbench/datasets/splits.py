@@ -14,7 +14,7 @@ from importlib import resources
 import numpy as np
 from numpy.typing import NDArray
 
-from nepsbench.datasets.images import Images
+from nepsbench.datasets.examples import Examples
 
 Indices = NDArray[np.int64]
 
@@ -48,7 +48,7 @@ def draw_split(labels: Indices, *, name: str, sizes: dict[str, int]) -> dict[str
     return _with_rest(held_out, len(labels))
 
 
-def apply_split(pool: Images, indices: dict[str, Indices]) -> dict[str, Images]:
+def apply_split(pool: Examples, indices: dict[str, Indices]) -> dict[str, Examples]:
     """Return the images of each split."""
     return {split: pool.take(chosen) for split, chosen in indices.items()}
 

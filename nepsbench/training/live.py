@@ -34,16 +34,8 @@ def train_live(
     valid = get_space(space).validate(configuration)
     opened, terms = open_dataset(dataset, datasets_root), get_recipe(recipe)
     with exact_arithmetic(terms):
-        state = initial_state(
-            space,
-            valid,
-            channels=opened.channels,
-            classes=opened.classes,
-            recipe=terms,
-            seed=seed,
-        )
-        data = prepare_trial_data(opened, valid)
-        curve = train_epochs(
-            state, data, recipe=terms, configuration=valid, seed=seed, until=epochs
-        )
+        settings = terms.settings(valid)
+        data = prepare_trial_data(opened, settings)
+        state = initial_state(space, valid, data.problem, settings=settings, seed=seed)
+        curve = train_epochs(state, data, settings=settings, seed=seed, until=epochs)
         return [{"epoch": epoch, **metrics} for epoch, metrics in enumerate(curve, start=1)]

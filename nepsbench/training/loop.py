@@ -17,15 +17,17 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nepsbench.datasets.opening import SplitTensors
 from nepsbench.errors import NepsbenchError
 from nepsbench.spaces import Configuration
-from nepsbench.spaces.networks import build_network
+from nepsbench.spaces.networks import Problem, build_network
+from nepsbench.training.objective import LossFunction, Meter, loss_function, new_meter
+from nepsbench.training.optimizers import new_optimizer
 from nepsbench.training.randomness import derived_seed
-from nepsbench.training.recipe import Recipe
-from nepsbench.training.trial_data import Batch, TrialData
+from nepsbench.training.recipe import Settings
+from nepsbench.training.trial_data import TrialData
 from nepsbench.training.usage import UsageMeter
 
 Metrics = dict[str, float]
@@ -62,26 +64,24 @@ class TrainingState:
 def initial_state(
     space: str,
     configuration: Configuration,
+    problem: Problem,
     *,
-    channels: int,
-    classes: int,
-    recipe: Recipe,
+    settings: Settings,
     seed: int,
 ) -> TrainingState:
     """Return the state before epoch 1; the weights derive from ``seed`` alone."""
     start = perf_counter()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(seed, "initialisation"))
-        network = build_network(space, configuration, in_channels=channels, classes=classes)
-    return TrainingState(network, _optimizer(network, configuration, recipe), counted=start)
+        network = build_network(space, configuration, problem)
+    return TrainingState(network, new_optimizer(network, settings), counted=start)
 
 
 def train_epochs(
     state: TrainingState,
     data: TrialData,
     *,
-    recipe: Recipe,
-    configuration: Configuration,
+    settings: Settings,
     seed: int,
     until: int,
     stopped: Callable[[], bool] = lambda: False,
@@ -91,8 +91,7 @@ def train_epochs(
     Args:
         state: Of the last epoch that is done; changed in place.
         data: What to train and evaluate on.
-        recipe: Same for every trial.
-        configuration: Gives the base learning rate.
+        settings: The recipe, for this trial.
         seed: The trial's, for data order and augmentation.
         until: The last epoch to train.
         stopped: Asked before each batch.
@@ -102,20 +101,14 @@ def train_epochs(
         SpecError: If ``until`` is beyond the recipe's horizon.
         Interrupted: If ``stopped`` said yes. After either, ``state`` is of no more use.
     """
-    recipe.check_epochs(until)
-    base = float(configuration["LearningRate"])
+    settings.recipe.check_epochs(until)
     usage = UsageMeter()
     while state.epoch < until:
         epoch = state.epoch + 1
-        lr = recipe.learning_rate(base, epoch)
-        for group in state.optimizer.param_groups:
-            group["lr"] = lr
-        batches = data.training_batches(recipe, seed=seed, epoch=epoch)
-        metrics = _train(state, batches, stopped)
+        lr = settings.rate(epoch)
+        metrics = _train(state, data, settings, seed=seed, stopped=stopped)
         for name, split in (("valid", data.valid), ("test", data.test)):
-            metrics |= _evaluate(
-                name, state.network, data.evaluation_batches(split, recipe), stopped
-            )
+            metrics |= _evaluate(name, state.network, data, split, stopped)
         if "valid_loss" not in metrics or "test_loss" not in metrics:
             _refuse_divergence(state.network, epoch)
         state.epoch = epoch
@@ -125,29 +118,36 @@ def train_epochs(
         yield metrics | {"lr": lr, "runtime": state.runtime} | usage.read()
 
 
-def _train(state: TrainingState, batches: Iterator[Batch], stopped: Callable[[], bool]) -> Metrics:
+def _train(
+    state: TrainingState,
+    data: TrialData,
+    settings: Settings,
+    *,
+    seed: int,
+    stopped: Callable[[], bool],
+) -> Metrics:
     state.network.train()
-    loss_sum, correct, seen = torch.zeros((), dtype=torch.float64), torch.zeros(()).long(), 0
+    epoch, steps = state.epoch + 1, data.steps
+    tally = _Tally(data, data.train)
     loading = forward = backprop = 0.0
     start = mark = perf_counter()
-    for images, labels in batches:
+    for step, (inputs, targets) in enumerate(data.training_batches(seed=seed, epoch=epoch)):
         if stopped():
             raise Interrupted
         mark, loading = _lap(mark, loading)
-        logits = state.network(images)
-        loss = F.cross_entropy(logits, labels)
+        outputs = state.network(inputs)
+        loss = tally.loss(outputs, targets)
         mark, forward = _lap(mark, forward)
         if not math.isfinite(loss.item()):
-            raise DivergedError(f"epoch {state.epoch + 1}: train loss is {loss.item()}")
+            raise DivergedError(f"epoch {epoch}: train loss is {loss.item()}")
+        _set_rate(state.optimizer, settings.rate(epoch, step / steps))
         state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()
         mark, backprop = _lap(mark, backprop)
-        loss_sum += loss.detach() * len(labels)
-        correct += (logits.detach().argmax(1) == labels).sum()
-        seen += len(labels)
+        tally.add(loss.detach(), outputs.detach(), targets)
         mark = perf_counter()
-    return _pass_metrics("train", loss_sum, correct, seen=seen) | {
+    return tally.metrics("train") | {
         "train_duration": perf_counter() - start,
         "train_data_load_duration": loading,
         "train_forward_duration": forward,
@@ -157,27 +157,61 @@ def _train(state: TrainingState, batches: Iterator[Batch], stopped: Callable[[],
 
 @torch.inference_mode()
 def _evaluate(
-    split: str, network: nn.Module, batches: Iterator[Batch], stopped: Callable[[], bool]
+    name: str,
+    network: nn.Module,
+    data: TrialData,
+    split: SplitTensors,
+    stopped: Callable[[], bool],
 ) -> Metrics:
     network.eval()
-    loss_sum, correct, seen = torch.zeros((), dtype=torch.float64), torch.zeros(()).long(), 0
+    tally = _Tally(data, split)
     loading = forward = 0.0
     start = mark = perf_counter()
-    for images, labels in batches:
+    for inputs, targets in data.evaluation_batches(split):
         if stopped():
             raise Interrupted
         mark, loading = _lap(mark, loading)
-        logits = network(images)
+        outputs = network(inputs)
         mark, forward = _lap(mark, forward)
-        loss_sum += F.cross_entropy(logits, labels, reduction="sum")
-        correct += (logits.argmax(1) == labels).sum()
-        seen += len(labels)
+        tally.add(tally.loss(outputs, targets), outputs, targets)
         mark = perf_counter()
-    return _pass_metrics(split, loss_sum, correct, seen=seen) | {
-        f"{split}_duration": perf_counter() - start,
-        f"{split}_data_load_duration": loading,
-        f"{split}_forward_duration": forward,
+    return tally.metrics(name) | {
+        f"{name}_duration": perf_counter() - start,
+        f"{name}_data_load_duration": loading,
+        f"{name}_forward_duration": forward,
     }
+
+
+class _Tally:
+    """Sums up loss and metric of a pass over a split."""
+
+    def __init__(self, data: TrialData, split: SplitTensors) -> None:
+        self.loss: LossFunction = loss_function(data.task)
+        self._meter: Meter = new_meter(data.task, groups=split.groups)
+        self._metric = data.task.metric
+        self._loss_sum = torch.zeros((), dtype=torch.float64)
+        self._seen = 0
+
+    def add(self, loss: Tensor, outputs: Tensor, targets: Tensor) -> None:
+        """Take in a batch and the mean loss of its examples."""
+        self._loss_sum = self._loss_sum + loss * len(targets)
+        self._meter.add(outputs, targets)
+        self._seen += len(targets)
+
+    def metrics(self, split: str) -> Metrics:
+        """Return mean loss and metric; neither where the loss is not finite."""
+        total = self._loss_sum.item()
+        if not math.isfinite(total):
+            return {}
+        return {
+            f"{split}_loss": total / self._seen,
+            f"{split}_{self._metric}": self._meter.value(),
+        }
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = lr
 
 
 def _lap(mark: float, total: float) -> tuple[float, float]:
@@ -186,38 +220,7 @@ def _lap(mark: float, total: float) -> tuple[float, float]:
     return now, total + now - mark
 
 
-def _pass_metrics(split: str, loss_sum: Tensor, correct: Tensor, *, seen: int) -> Metrics:
-    """Return mean loss and accuracy; neither where the loss is not finite."""
-    if not math.isfinite(loss_sum.item()):
-        return {}
-    return {
-        f"{split}_loss": loss_sum.item() / seen,
-        f"{split}_acc": 100.0 * correct.item() / seen,
-    }
-
-
 def _refuse_divergence(network: nn.Module, epoch: int) -> None:
     for name, weights in network.named_parameters():
         if not weights.isfinite().all():
             raise DivergedError(f"epoch {epoch}: the weights {name} are not finite after it")
-
-
-def _optimizer(
-    network: nn.Module, configuration: Configuration, recipe: Recipe
-) -> torch.optim.Optimizer:
-    lr, decay = float(configuration["LearningRate"]), float(configuration["WeightDecay"])
-    if configuration["Optimizer"] == "SGD":
-        return torch.optim.SGD(
-            network.parameters(),
-            lr=lr,
-            weight_decay=decay,
-            momentum=recipe.sgd.momentum,
-            nesterov=recipe.sgd.nesterov,
-        )
-    return torch.optim.AdamW(
-        network.parameters(),
-        lr=lr,
-        weight_decay=decay,
-        betas=recipe.adamw.betas,
-        eps=recipe.adamw.eps,
-    )

@@ -155,21 +155,17 @@ def _interrupted(bench: Workbench) -> tuple[Status, str]:
 
 def _train_to_target(trial: TrialSpec, bench: Workbench, progress: Progress) -> None:
     """Train from the checkpoint to the job's target; each epoch is journalled, then saved."""
-    job, recipe = bench.job, get_recipe(bench.job.recipe)
+    job = bench.job
     space = get_space(job.space)
     configuration = space.validate(trial.configuration)
     checkpoint = _resume(trial, bench, progress)
+    settings = get_recipe(job.recipe).settings(configuration)
+    data = prepare_trial_data(bench.dataset, settings)
     state = initial_state(
-        job.space,
-        configuration,
-        channels=bench.dataset.channels,
-        classes=bench.dataset.classes,
-        recipe=recipe,
-        seed=trial.seed,
+        job.space, configuration, data.problem, settings=settings, seed=trial.seed
     )
-    data = prepare_trial_data(bench.dataset, configuration)
     progress.params = count_params(state.network)
-    progress.flops = count_flops(state.network, data.input_shape)
+    progress.flops = count_flops(state.network, data.problem.shape)
     if checkpoint is not None:
         checkpoint.restore(state)
     started = progress.started = progress.started or _now()
@@ -179,8 +175,7 @@ def _train_to_target(trial: TrialSpec, bench: Workbench, progress: Progress) -> 
     for metrics in train_epochs(
         state,
         data,
-        recipe=recipe,
-        configuration=configuration,
+        settings=settings,
         seed=trial.seed,
         until=job.target_epochs,
         stopped=bench.interruption.now,

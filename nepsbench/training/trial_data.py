@@ -1,18 +1,20 @@
-"""A dataset as one configuration sees it: its resolution, its augmentation, its batches."""
+"""A dataset as one trial sees it: its resolution, its augmentation, its batches."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from nepsbench.datasets.opening import Dataset, SplitTensors
-from nepsbench.spaces import Configuration
+from nepsbench.datasets.task import Task
+from nepsbench.errors import SpecError
+from nepsbench.spaces.networks import Problem
 from nepsbench.training.augmentation import at_resolution, crop_and_flip, random_offsets
 from nepsbench.training.randomness import generator
-from nepsbench.training.recipe import Recipe
+from nepsbench.training.recipe import Settings
 from nepsbench.training.trivial_augment import trivial_augment
 
 Batch = tuple[Tensor, Tensor]
@@ -23,72 +25,107 @@ _SLICE = 4096
 
 @dataclass(frozen=True)
 class TrialData:
-    """The splits for one trial; valid and test are resized once, training images in each epoch."""
+    """The splits for one trial; valid and test are resized once, training images in each epoch.
 
+    Attributes:
+        task: What is learned.
+        settings: Batch size, resolution and augmentation.
+        train: As the dataset has it.
+        valid: At the trial's resolution.
+        test: At the trial's resolution.
+        mean: By channel, of pixels 0..255; None for inputs that are not normalised.
+        std: By channel, likewise.
+    """
+
+    task: Task
+    settings: Settings
     train: SplitTensors
     valid: SplitTensors
     test: SplitTensors
-    mean: Tensor
-    std: Tensor
-    resolution: float
-    trivial_augment: bool
+    mean: Tensor | None
+    std: Tensor | None
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width that the network sees."""
-        channels, height, width = self.valid.images.shape[1:]
-        return channels, height, width
+    def problem(self) -> Problem:
+        """What the network is built for."""
+        return Problem(tuple(self.valid.inputs.shape[1:]), self.task.outputs, self.task.dense)
 
-    def training_batches(self, recipe: Recipe, *, seed: int, epoch: int) -> Iterator[Batch]:
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        return -(-len(self.train) // self.settings.batch_size)
+
+    def training_batches(self, *, seed: int, epoch: int) -> Iterator[Batch]:
         """Yield the epoch's shuffled, augmented, normalised batches; the last may be smaller."""
-        size = len(self.train)
+        size, resolution = len(self.train), self.settings.resolution
+        augmentation = self.settings.recipe.augmentation
         random = generator(seed, "data", epoch)
         order = torch.randperm(size, generator=random)
-        padding = int(recipe.crop_padding * self.resolution)
+        padding = int(augmentation.crop_padding * resolution)
         offsets = random_offsets(size, padding=padding, generator=random)
-        flips = torch.rand(size, generator=random) < (0.5 if recipe.flip else 0.0)
-        for start in range(0, size, recipe.batch_size):
-            now = slice(start, start + recipe.batch_size)
-            images = self.train.images[order[now]]
-            if self.trivial_augment:
-                images = trivial_augment(images, generator=random)
-            images = crop_and_flip(
-                images, offsets=offsets[:, now], flips=flips[now], padding=padding
+        flips = torch.rand(size, generator=random) < (0.5 if augmentation.flip else 0.0)
+        for start in range(0, size, self.settings.batch_size):
+            now = slice(start, start + self.settings.batch_size)
+            inputs = self.train.inputs[order[now]]
+            if self.settings.trivial_augment:
+                inputs = trivial_augment(inputs, generator=random)
+            if padding or augmentation.flip:
+                inputs = crop_and_flip(
+                    inputs, offsets=offsets[:, now], flips=flips[now], padding=padding
+                )
+            yield (
+                self._normalised(at_resolution(inputs, resolution)),
+                self.train.targets[order[now]],
             )
-            images = at_resolution(images, self.resolution)
-            yield self._normalised(images), self.train.labels[order[now]]
 
-    def evaluation_batches(self, split: SplitTensors, recipe: Recipe) -> Iterator[Batch]:
+    def evaluation_batches(self, split: SplitTensors) -> Iterator[Batch]:
         """Yield the split's normalised batches in stored order."""
-        for start in range(0, len(split), recipe.batch_size):
-            now = slice(start, start + recipe.batch_size)
-            yield self._normalised(split.images[now]), split.labels[now]
+        for start in range(0, len(split), self.settings.batch_size):
+            now = slice(start, start + self.settings.batch_size)
+            yield self._normalised(split.inputs[now]), split.targets[now]
 
-    def _normalised(self, images: Tensor) -> Tensor:
-        return images.float().sub_(self.mean).div_(self.std)
+    def _normalised(self, inputs: Tensor) -> Tensor:
+        if self.mean is None or self.std is None:
+            return inputs
+        return inputs.float().sub_(self.mean).div_(self.std)
 
 
-def prepare_trial_data(dataset: Dataset, configuration: Configuration) -> TrialData:
-    """Return ``dataset`` at the configuration's Resolution, with its augmentation."""
-    resolution = float(configuration["Resolution"])
+def prepare_trial_data(dataset: Dataset, settings: Settings) -> TrialData:
+    """Return ``dataset`` at the trial's resolution, with its augmentation.
+
+    Raises:
+        SpecError: If the recipe changes images, and the dataset holds none.
+    """
     record = dataset.record
+    _require_images(dataset, settings)
 
-    def by_channel(values: tuple[float, ...]) -> Tensor:
-        return torch.tensor(values).mul_(255)[:, None, None]
+    def by_channel(values: tuple[float, ...]) -> Tensor | None:
+        shape = (-1, *(1 for _ in record.shape[1:]))
+        return torch.tensor(values).mul_(255).reshape(shape) if values else None
 
     return TrialData(
+        task=dataset.task,
+        settings=settings,
         train=dataset.train,
-        valid=_resized(dataset.valid, resolution),
-        test=_resized(dataset.test, resolution),
+        valid=_resized(dataset.valid, settings.resolution),
+        test=_resized(dataset.test, settings.resolution),
         mean=by_channel(record.mean),
         std=by_channel(record.std),
-        resolution=resolution,
-        trivial_augment=bool(configuration["TrivialAugment"]),
     )
+
+
+def _require_images(dataset: Dataset, settings: Settings) -> None:
+    augmentation = settings.recipe.augmentation
+    changes = augmentation.flip or augmentation.crop_padding or settings.trivial_augment
+    if (changes or settings.resolution != 1.0) and not dataset.record.mean:
+        raise SpecError(
+            f"recipe {settings.recipe.label} flips, crops or resizes images, dataset "
+            f"{dataset.record.name} holds none; choose a recipe without"
+        )
 
 
 def _resized(split: SplitTensors, resolution: float) -> SplitTensors:
     if resolution == 1.0:
         return split
-    parts = [at_resolution(part, resolution) for part in torch.split(split.images, _SLICE)]
-    return SplitTensors(torch.cat(parts), split.labels)
+    parts = [at_resolution(part, resolution) for part in torch.split(split.inputs, _SLICE)]
+    return replace(split, inputs=torch.cat(parts))

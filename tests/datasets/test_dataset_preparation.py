@@ -28,17 +28,17 @@ def root(tmp_path):
 def test_digits_are_all_there_and_in_disjoint_splits(root):
     digits = open_dataset("digits", root)
     assert [len(s) for s in (digits.train, digits.valid, digits.test)] == [1077, 360, 360]
-    total = sum(s.images.double().sum() for s in (digits.train, digits.valid, digits.test))
+    total = sum(s.inputs.double().sum() for s in (digits.train, digits.valid, digits.test))
     assert total == np.round(load_digits().data * 255 / 16).sum()
-    assert digits.train.images.dtype == torch.uint8
-    assert (digits.channels, digits.classes) == (1, 10)
+    assert digits.train.inputs.dtype == torch.uint8
+    assert (digits.record.shape, digits.task.outputs) == ((1, 8, 8), 10)
 
 
 def test_workers_share_the_pages_of_a_dataset_and_none_changes_the_file(root):
     digits = open_dataset("digits", root)
-    (file,) = root.glob("digits/*/train_images.npy")
+    (file,) = root.glob("digits/*/train_inputs.npy")
     before = file.read_bytes()
-    digits.train.images.zero_()
+    digits.train.inputs.zero_()
     assert file.read_bytes() == before
     maps = Path("/proc/self/maps")
     assert not maps.exists() or f"{file}\n" in maps.read_text()
@@ -80,7 +80,7 @@ def test_preparing_again_changes_nothing(root):
 
 
 def test_preparing_mends_a_damaged_dataset(root):
-    path = root / "digits" / DIGITS_VERSION / "train_images.npy"
+    path = root / "digits" / DIGITS_VERSION / "train_inputs.npy"
     sound = path.read_bytes()
     path.write_bytes(sound[:-1])
     prepare("digits", root)
@@ -89,11 +89,11 @@ def test_preparing_mends_a_damaged_dataset(root):
 
 
 def test_a_changed_array_is_noticed(root):
-    path = root / "digits" / DIGITS_VERSION / "valid_labels.npy"
+    path = root / "digits" / DIGITS_VERSION / "valid_targets.npy"
     content = bytearray(path.read_bytes())
     content[-8] ^= 1
     path.write_bytes(bytes(content))
-    with pytest.raises(DatasetError, match=r"valid_labels\.npy: damaged"):
+    with pytest.raises(DatasetError, match=r"valid_targets\.npy: damaged"):
         open_dataset("digits", root)
 
 
@@ -118,7 +118,7 @@ def test_two_versions_are_not_guessed_between(root):
 
 def test_mean_and_deviation_are_those_of_the_training_images(root):
     record = open_dataset("digits", root).record
-    pixels = open_dataset("digits", root).train.images.double() / 255
+    pixels = open_dataset("digits", root).train.inputs.double() / 255
     assert record.mean == pytest.approx([pixels.mean().item()])
     assert record.std == pytest.approx([pixels.std(correction=0).item()])
     text = (root / "digits" / DIGITS_VERSION / "dataset.json").read_text()

@@ -140,10 +140,10 @@ def test_both_archives_of_cifar10_give_the_same_images():
     for content in (binary_archive(data), python_archive(data)):
         pool, test = cifar10.parse_archive(content, origin="x")
         assert np.array_equal(
-            pool.pixels.reshape(35, -1),
+            pool.inputs.reshape(35, -1),
             np.concatenate([data[f"data_batch_{k}"][1] for k in range(1, 6)]),
         )
-        assert np.array_equal(test.labels, data["test_batch"][0])
+        assert np.array_equal(test.targets, data["test_batch"][0])
 
 
 def test_an_archive_of_cifar10_of_the_wrong_size_is_refused(tmp_path, monkeypatch):
@@ -211,7 +211,7 @@ def test_zips_of_images_become_a_version_of_cifar10(tmp_path):
     record = prepare("cifar10", tmp_path / "root", source=tmp_path)
     assert record.sizes == {"train": 40, "valid": 10, "test": 10}
     assert record.shape == (3, 32, 32)
-    assert record.classes == cifar10.CLASSES
+    assert record.task.classes == cifar10.CLASSES
 
 
 def test_a_zip_with_a_foreign_class_is_refused(tmp_path):

@@ -9,7 +9,7 @@ from nepsbench.scheduling.estimate import (
 )
 from nepsbench.spaces import get_space
 from nepsbench.spaces.nepsbench101_cost import flops
-from nepsbench.spaces.networks.registry import build_network
+from nepsbench.spaces.networks import Problem, build_network
 from nepsbench.spaces.networks.size import count_flops
 
 SPACE = get_space("nepsbench101")
@@ -84,7 +84,7 @@ def test_counted_flops_are_those_of_the_network(codes):
     for row in codes[:4]:
         configuration = SPACE.decode(row.tolist())
         side = round(12 * configuration["Resolution"])
-        network = build_network("nepsbench101", configuration, in_channels=1, classes=7)
+        network = build_network("nepsbench101", configuration, Problem((1, 32, 32), outputs=7))
         counted = flops(row[None], image_size=12, channels=1, classes=7)[0]
         assert counted == pytest.approx(count_flops(network, (1, side, side)))
 

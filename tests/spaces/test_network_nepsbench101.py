@@ -10,7 +10,7 @@ from nepsbench.errors import InvalidConfigurationError, SpecError
 from nepsbench.spaces import get_space
 from nepsbench.spaces.cells import JAHS_EDGES
 from nepsbench.spaces.nepsbench101 import OPERATIONS, cell_of, from_arch_str
-from nepsbench.spaces.networks import build_network, count_flops, count_params
+from nepsbench.spaces.networks import Problem, build_network, count_flops, count_params
 from nepsbench.spaces.networks.cell import CellModule
 
 SPACE = get_space("nepsbench101")
@@ -38,7 +38,7 @@ PUBLISHED_FLOPS = {"421211": 15.64737, "334034": 113.95137}
 
 
 def network(configuration, channels=1):
-    return build_network("nepsbench101", configuration, in_channels=channels, classes=10)
+    return build_network("nepsbench101", configuration, Problem((channels, 32, 32), outputs=10))
 
 
 @pytest.mark.parametrize(("digits", "millions"), PUBLISHED_PARAMS.items())
@@ -102,4 +102,4 @@ def test_an_invalid_configuration_is_refused():
 
 def test_a_space_without_network_is_refused():
     with pytest.raises(SpecError, match="no network"):
-        build_network("other", SPACE.defaults, in_channels=1, classes=2)
+        build_network("other", SPACE.defaults, Problem((1, 32, 32), outputs=2))

@@ -25,7 +25,7 @@ from nepsbench.spaces import (
 )
 from nepsbench.spaces.nasbench101_graph import graph_of, prune
 from nepsbench.spaces.nds_notation import Sweep, from_nni
-from nepsbench.spaces.networks import build_network, count_flops, count_params
+from nepsbench.spaces.networks import Problem, build_network, count_flops, count_params
 from nepsbench.spaces.networks.nasbench101 import vertex_channels
 from tests.spaces.nds_published import NETWORKS
 from tests.spaces.test_nasbench101 import NNI
@@ -36,7 +36,7 @@ CLASSES_OF = {"cifar10-valid": 10, "cifar10": 10, "cifar100": 100, "ImageNet16-1
 
 
 def network(space, configuration, classes=10):
-    return build_network(space, configuration, in_channels=3, classes=classes)
+    return build_network(space, configuration, Problem((3, 32, 32), outputs=classes))
 
 
 def parameters(space, configuration, classes=10):
@@ -214,7 +214,7 @@ def test_every_network_maps_images_to_classes(name):
     space = get_space(name)
     changes = {"stem": "imagenet"} if "stem" in space.names else {}
     for configuration in (space.defaults, {**space.defaults, **changes}):
-        net = build_network(name, configuration, in_channels=1, classes=7)
+        net = build_network(name, configuration, Problem((1, 32, 32), outputs=7))
         assert net(torch.randn(2, 1, 32, 32)).shape == (2, 7)
 
 

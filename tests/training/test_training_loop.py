@@ -13,35 +13,34 @@ from training_jobs import DEFAULTS
 from nepsbench.datasets.opening import SplitTensors, open_dataset
 from nepsbench.errors import SpecError
 from nepsbench.spaces import get_space
+from nepsbench.spaces.networks import Problem
 from nepsbench.training.loop import DivergedError, initial_state, train_epochs
-from nepsbench.training.recipe import Recipe, get_recipe
+from nepsbench.training.recipe import Settings, get_recipe
 from nepsbench.training.trial_data import prepare_trial_data
 
-RECIPE = get_recipe("nepsbench101")
 CONFIGURATION = get_space("nepsbench101").validate({**DEFAULTS, "Resolution": 0.5, "Op1": 2})
+SETTINGS = get_recipe("nepsbench101").settings(CONFIGURATION)
 
 
 @pytest.fixture
 def state():
     return initial_state(
-        "nepsbench101", CONFIGURATION, channels=1, classes=10, recipe=RECIPE, seed=1
+        "nepsbench101", CONFIGURATION, Problem((1, 4, 4), 10), settings=SETTINGS, seed=1
     )
 
 
 @pytest.fixture
 def data(datasets_root):
-    return prepare_trial_data(open_dataset("digits", datasets_root), CONFIGURATION)
+    return prepare_trial_data(open_dataset("digits", datasets_root), SETTINGS)
 
 
 def train(state, data, *, until=2, **options):
-    return train_epochs(
-        state, data, recipe=RECIPE, configuration=CONFIGURATION, seed=1, until=until, **options
-    )
+    return train_epochs(state, data, settings=SETTINGS, seed=1, until=until, **options)
 
 
 @pytest.fixture
 def _infinite_rate(monkeypatch):
-    monkeypatch.setattr(Recipe, "learning_rate", lambda *_: float("inf"))
+    monkeypatch.setattr(Settings, "rate", lambda *_: float("inf"))
 
 
 @pytest.mark.usefixtures("_infinite_rate")
@@ -49,12 +48,12 @@ def test_divergence_ends_the_epoch_at_the_next_batch(state, data):
     batches = []
     with pytest.raises(DivergedError, match="epoch 1: train loss is "):
         next(train(state, data, stopped=lambda: batches.append(1)))
-    assert len(batches) == 2 < len(data.train) / RECIPE.batch_size
+    assert len(batches) == 2 < data.steps
 
 
 @pytest.mark.usefixtures("_infinite_rate")
 def test_weights_that_the_last_batch_made_infinite_are_divergence(state, data):
-    one_batch = SplitTensors(data.train.images[:256], data.train.labels[:256])
+    one_batch = SplitTensors(data.train.inputs[:256], data.train.targets[:256])
     with pytest.raises(DivergedError, match=r"epoch 1: the weights .* are not finite after it"):
         next(train(state, replace(data, train=one_batch)))
 
@@ -69,16 +68,16 @@ def test_an_evaluation_that_overflows_is_missing_and_training_goes_on(state, dat
 
 
 def test_no_epoch_is_trained_beyond_the_schedule(state, data):
-    assert RECIPE.learning_rate(0.1, RECIPE.horizon) > 0
+    assert SETTINGS.rate(SETTINGS.recipe.horizon) > 0
     with pytest.raises(SpecError, match="ends at epoch 200, 201 were asked for; ask for fewer"):
         next(train(state, data, until=201))
     with pytest.raises(SpecError):
-        RECIPE.learning_rate(0.1, 201)
+        SETTINGS.rate(201)
 
 
 def test_at_full_resolution_the_splits_are_the_datasets_own(datasets_root):
     digits = open_dataset("digits", datasets_root)
-    data = prepare_trial_data(digits, CONFIGURATION | {"Resolution": 1.0})
+    data = prepare_trial_data(digits, replace(SETTINGS, resolution=1.0))
     assert data.valid is digits.valid
     assert data.test is digits.test
 

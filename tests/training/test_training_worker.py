@@ -21,7 +21,7 @@ from nepsbench.manifest import read_manifest
 from nepsbench.schema import PUBLISHED_METRICS, TRAINED_METRICS, TRIAL_COLUMNS
 from nepsbench.training import checkpoint
 from nepsbench.training import trial as trial_module
-from nepsbench.training.recipe import Recipe
+from nepsbench.training.recipe import Settings
 from nepsbench.training.worker import run_worker
 
 
@@ -136,12 +136,13 @@ def test_runtime_and_start_continue_over_waves(make_job):
 
 
 def test_a_diverging_trial_ends_with_its_reason_and_the_next_goes_on(make_job, monkeypatch):
-    true_rate = Recipe.learning_rate
+    true_rate = Settings.rate
 
-    def rate(self, base, epoch):
-        return 1e38 if base == 1.0 and epoch == 2 else true_rate(self, base, epoch)
+    def rate(self, epoch, share=0.0):
+        late = self.learning_rate == 1.0 and epoch == 2
+        return 1e38 if late else true_rate(self, epoch, share)
 
-    monkeypatch.setattr(Recipe, "learning_rate", rate)
+    monkeypatch.setattr(Settings, "rate", rate)
     job = make_job("j", [trial(1, LearningRate=1.0, Op1=2), trial(2)], target_epochs=3)
     assert run_worker(job, 0).counts == {
         "complete": 1, "diverged": 1, "failed": 0, "timeout": 0, "oom": 0, "pending": 0,

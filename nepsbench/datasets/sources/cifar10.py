@@ -4,7 +4,7 @@ Read from the published binary archive, the published Python archive (pickles, o
 arrays and plain values is rebuilt), or zips of JPEG files ``train/<class>/*.jpg`` and
 ``test/<class>/*.jpg``. The zips are other pixels in another order, so they are another version of
 the dataset and get a split of their own.
-Source: Krizhevsky, Learning Multiple Layers of Features from Tiny Images (2009).
+Source: Krizhevsky, Learning Multiple Layers of Features from Tiny Examples (2009).
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 
 from nepsbench.datasets.download import download
+from nepsbench.datasets.examples import Examples, Splits, check_images
 from nepsbench.datasets.image_folder import read_image_zip
-from nepsbench.datasets.images import Images, Splits, check_images
 from nepsbench.datasets.splits import apply_split, draw_split, stored_split
+from nepsbench.datasets.task import classification
 from nepsbench.errors import DatasetError
 from nepsbench.plain_pickle import load_plain
 
@@ -69,10 +70,10 @@ def _read_archive(content: bytes, *, name: str, origin: str) -> Splits:
     check_images(pool, shape=(_TRAIN_SIZE, 3, 32, 32), classes=len(CLASSES), origin=origin)
     check_images(test, shape=(_TEST_SIZE, 3, 32, 32), classes=len(CLASSES), origin=origin)
     split = apply_split(pool, stored_split("cifar10", len(pool)))
-    return Splits(**split, test=test, classes=CLASSES)
+    return Splits(**split, test=test, task=classification(CLASSES))
 
 
-def parse_archive(content: bytes, *, origin: str) -> tuple[Images, Images]:
+def parse_archive(content: bytes, *, origin: str) -> tuple[Examples, Examples]:
     """Return training and test images of a binary or Python archive of any size.
 
     Raises:
@@ -96,14 +97,14 @@ def parse_archive(content: bytes, *, origin: str) -> tuple[Images, Images]:
             f"{origin}: {len(train)} training and {len(test)} test batches, expected 5 and 1; "
             "get the published archive"
         )
-    pool = Images(
-        np.concatenate([batch.pixels for batch in train]),
-        np.concatenate([batch.labels for batch in train]),
+    pool = Examples(
+        np.concatenate([batch.inputs for batch in train]),
+        np.concatenate([batch.targets for batch in train]),
     )
     return pool, test[0]
 
 
-def _batch(name: str, content: bytes, *, origin: str) -> Images:
+def _batch(name: str, content: bytes, *, origin: str) -> Examples:
     """Return one batch: rows of label and pixels, or a pickled dict of both."""
     if name.endswith(".bin"):
         if len(content) % (1 + _PIXELS):
@@ -120,12 +121,12 @@ def _batch(name: str, content: bytes, *, origin: str) -> Images:
             raise DatasetError(f"{origin}: {name} holds no labels and data; get it again") from None
     if pixels.dtype != np.uint8 or pixels.shape[1:] != (_PIXELS,):
         raise DatasetError(f"{origin}: {name} holds no 32x32 colour images; get it again")
-    return Images(pixels.reshape(-1, 3, 32, 32), labels.astype(np.int64))
+    return Examples(pixels.reshape(-1, 3, 32, 32), labels.astype(np.int64))
 
 
 def _read_zips(paths: list[Path]) -> Splits:
     """Return all images of the zips; a fifth of the training images, stratified, is valid."""
-    found: dict[str, list[Images]] = {"train": [], "test": []}
+    found: dict[str, list[Examples]] = {"train": [], "test": []}
     for path in paths:
         try:
             for split, images in read_image_zip(path, classes=CLASSES).items():
@@ -139,14 +140,14 @@ def _read_zips(paths: list[Path]) -> Splits:
                 f"{', '.join(map(str, paths))}: no images in {split}/<class>/; give a folder with "
                 "zips that hold train and test"
             )
-        merged[split] = Images(
-            np.concatenate([part.pixels for part in parts]),
-            np.concatenate([part.labels for part in parts]),
+        merged[split] = Examples(
+            np.concatenate([part.inputs for part in parts]),
+            np.concatenate([part.targets for part in parts]),
         )
         size = len(merged[split])
         check_images(
             merged[split], shape=(size, 3, 32, 32), classes=len(CLASSES), origin=str(paths[0])
         )
     pool = merged["train"]
-    drawn = draw_split(pool.labels, name="cifar10", sizes={"valid": len(pool) // 5})
-    return Splits(**apply_split(pool, drawn), test=merged["test"], classes=CLASSES)
+    drawn = draw_split(pool.targets, name="cifar10", sizes={"valid": len(pool) // 5})
+    return Splits(**apply_split(pool, drawn), test=merged["test"], task=classification(CLASSES))

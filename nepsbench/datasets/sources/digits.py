@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from nepsbench.datasets.images import Images, Splits, check_images
+from nepsbench.datasets.examples import Examples, Splits, check_images
 from nepsbench.datasets.splits import apply_split, stored_split
+from nepsbench.datasets.task import classification
 from nepsbench.errors import DatasetError
 
 _SHAPE = (1797, 1, 8, 8)
@@ -32,9 +33,9 @@ def read(source: Path | None) -> Splits:
         ) from None
     data, labels = load_digits(return_X_y=True)
     pixels = np.round(data * (255.0 / _BRIGHTEST)).astype(np.uint8).reshape(-1, 1, 8, 8)
-    pool = Images(pixels, labels.astype(np.int64))
+    pool = Examples(pixels, labels.astype(np.int64))
     check_images(pool, shape=_SHAPE, classes=10, origin="scikit-learn's digits")
     return Splits(
         **apply_split(pool, stored_split("digits", len(pool))),
-        classes=tuple(str(digit) for digit in range(10)),
+        task=classification(tuple(str(digit) for digit in range(10))),
     )

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nepsbench.datasets.download import download
-from nepsbench.datasets.images import Images, Splits, check_images
+from nepsbench.datasets.examples import Examples, Splits, check_images
 from nepsbench.datasets.splits import apply_split, stored_split
+from nepsbench.datasets.task import classification
 from nepsbench.errors import DatasetError
 
 #: Where Debian's package ``dataset-fashion-mnist`` puts the files.
@@ -58,7 +59,9 @@ def read(source: Path | None) -> Splits:
         for prefix, size in (("train", 60_000), ("t10k", 10_000))
     )
     return Splits(
-        **apply_split(pool, stored_split("fashion_mnist", len(pool))), test=test, classes=CLASSES
+        **apply_split(pool, stored_split("fashion_mnist", len(pool))),
+        test=test,
+        task=classification(CLASSES),
     )
 
 
@@ -99,9 +102,9 @@ def _content(name: str, source: Path | None) -> bytes:
     return content
 
 
-def _images(contents: dict[str, bytes], *, prefix: str, size: int) -> Images:
+def _images(contents: dict[str, bytes], *, prefix: str, size: int) -> Examples:
     images, labels = f"{prefix}-images-idx3-ubyte.gz", f"{prefix}-labels-idx1-ubyte.gz"
     pixels = parse_idx(contents[images], origin=images)
-    found = Images(pixels[:, None], parse_idx(contents[labels], origin=labels).astype(np.int64))
+    found = Examples(pixels[:, None], parse_idx(contents[labels], origin=labels).astype(np.int64))
     check_images(found, shape=(size, 1, 28, 28), classes=len(CLASSES), origin=images)
     return found

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from nepsbench.spaces.nasbench101 import graph_of
 from nepsbench.spaces.nasbench101_graph import Graph
+from nepsbench.spaces.networks.problem import Problem
 from nepsbench.spaces.parameters import Scalar
 
 _WIDTH = 128
@@ -95,14 +96,14 @@ def vertex_channels(graph: Graph, c_in: int, c_out: int) -> list[int]:
     return channels
 
 
-def build(configuration: Mapping[str, Scalar], *, in_channels: int, classes: int) -> nn.Sequential:
+def build(configuration: Mapping[str, Scalar], problem: Problem) -> nn.Sequential:
     """Return the network of ``configuration``.
 
     Raises:
         InvalidConfigurationError: If the configuration is not in the space.
     """
     graph, width = graph_of(configuration), _WIDTH
-    layers: list[nn.Module] = [ConvBNReLU(in_channels, width, kernel=3)]
+    layers: list[nn.Module] = [ConvBNReLU(problem.channels, width, kernel=3)]
     before = width
     for stack in range(_STACKS):
         if stack > 0:
@@ -111,7 +112,7 @@ def build(configuration: Mapping[str, Scalar], *, in_channels: int, classes: int
         for _ in range(_CELLS):
             layers.append(GraphCell(graph, before, width))
             before = width
-    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, classes)]
+    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, problem.outputs)]
     return nn.Sequential(*layers)
 
 

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from torch import nn
 
 from nepsbench.spaces.nasbench201 import SPACE, cell_of
+from nepsbench.spaces.networks.problem import Problem
 from nepsbench.spaces.networks.skeleton import cell_network
 from nepsbench.spaces.parameters import Scalar
 
 WIDTH, DEPTH = 16, 5
 
 
-def build(configuration: Mapping[str, Scalar], *, in_channels: int, classes: int) -> nn.Sequential:
+def build(configuration: Mapping[str, Scalar], problem: Problem) -> nn.Sequential:
     """Return the network of ``configuration``.
 
     Raises:
@@ -23,6 +24,6 @@ def build(configuration: Mapping[str, Scalar], *, in_channels: int, classes: int
         cell_of(SPACE.validate(configuration)),
         depth=DEPTH,
         width=WIDTH,
-        in_channels=in_channels,
-        classes=classes,
+        in_channels=problem.channels,
+        classes=problem.outputs,
     )

@@ -12,11 +12,12 @@ from torch import nn
 
 from nepsbench.spaces.nashpobench2 import SPACE, cell_of
 from nepsbench.spaces.networks.nasbench201 import DEPTH, WIDTH
+from nepsbench.spaces.networks.problem import Problem
 from nepsbench.spaces.networks.skeleton import cell_network
 from nepsbench.spaces.parameters import Scalar
 
 
-def build(configuration: Mapping[str, Scalar], *, in_channels: int, classes: int) -> nn.Sequential:
+def build(configuration: Mapping[str, Scalar], problem: Problem) -> nn.Sequential:
     """Return the network of ``configuration``.
 
     Raises:
@@ -26,8 +27,8 @@ def build(configuration: Mapping[str, Scalar], *, in_channels: int, classes: int
         cell_of(SPACE.validate(configuration)),
         depth=DEPTH,
         width=WIDTH,
-        in_channels=in_channels,
-        classes=classes,
+        in_channels=problem.channels,
+        classes=problem.outputs,
         bias=True,
         count_include_pad=True,
     )

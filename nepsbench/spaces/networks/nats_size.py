@@ -10,15 +10,16 @@ from collections.abc import Mapping
 from torch import nn
 
 from nepsbench.spaces.nats_size import CELL, SPACE, channels_of
+from nepsbench.spaces.networks.problem import Problem
 from nepsbench.spaces.networks.skeleton import sized_network
 from nepsbench.spaces.parameters import Scalar
 
 
-def build(configuration: Mapping[str, Scalar], *, in_channels: int, classes: int) -> nn.Sequential:
+def build(configuration: Mapping[str, Scalar], problem: Problem) -> nn.Sequential:
     """Return the network of ``configuration``.
 
     Raises:
         InvalidConfigurationError: If the configuration is not in the space.
     """
     widths = channels_of(SPACE.validate(configuration))
-    return sized_network(CELL, widths=widths, in_channels=in_channels, classes=classes)
+    return sized_network(CELL, widths=widths, in_channels=problem.channels, classes=problem.outputs)

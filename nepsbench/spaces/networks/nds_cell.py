@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from nepsbench.errors import SpecError
 from nepsbench.spaces import nds
 from nepsbench.spaces.nds_notation import to_genotype
+from nepsbench.spaces.networks.problem import Problem
 from nepsbench.spaces.parameters import Scalar
 
 _STEM_WIDTH = 3  # times the first cell's
@@ -189,7 +190,7 @@ class CellNetwork(nn.Module):
         return result
 
 
-def build(configuration: Mapping[str, Scalar], *, in_channels: int, classes: int) -> CellNetwork:
+def build(configuration: Mapping[str, Scalar], problem: Problem) -> CellNetwork:
     """Return the network of ``configuration``.
 
     Raises:
@@ -201,7 +202,7 @@ def build(configuration: Mapping[str, Scalar], *, in_channels: int, classes: int
         raise SpecError("auxiliary heads are not built; give aux=False")
     genotype = to_genotype(values)
     depth, width = int(values["depth"]), int(values["width"])
-    stems, channels = _stems(str(values["stem"]), in_channels, width)
+    stems, channels = _stems(str(values["stem"]), problem.channels, width)
     after_reduction = values["stem"] == "imagenet"
     c_before = c_last = channels
     cells = []
@@ -224,7 +225,7 @@ def build(configuration: Mapping[str, Scalar], *, in_channels: int, classes: int
         )
         after_reduction = reduces
         c_before, c_last = c_last, len(concat) * width
-    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c_last, classes))
+    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c_last, problem.outputs))
     return CellNetwork(stems, nn.ModuleList(cells), head)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from nepsbench.spaces import nds
+from nepsbench.spaces.networks.problem import Problem
 from nepsbench.spaces.parameters import Scalar
 
 
@@ -55,7 +56,7 @@ class Residual(nn.Module):
         return result
 
 
-def build(configuration: Mapping[str, Scalar], *, in_channels: int, classes: int) -> nn.Sequential:
+def build(configuration: Mapping[str, Scalar], problem: Problem) -> nn.Sequential:
     """Return the network of ``configuration``.
 
     Raises:
@@ -64,13 +65,13 @@ def build(configuration: Mapping[str, Scalar], *, in_channels: int, classes: int
     family = nds.family_of(configuration)
     values = nds.space_of(family).validate(configuration)
     before = int(values["width_0"])
-    layers = _stem(family, str(values["stem"]), in_channels, before, int(values["stride_0"]))
+    layers = _stem(family, str(values["stem"]), problem.channels, before, int(values["stride_0"]))
     for stage in nds.stages_of(values):
         for block in range(int(stage["depth"])):
             stride, width = int(stage["stride"]) if block == 0 else 1, int(stage["width"])
             layers.append(_block(family, stage, before, stride))
             before = width
-    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, classes)]
+    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, problem.outputs)]
     return nn.Sequential(*layers)
 
 

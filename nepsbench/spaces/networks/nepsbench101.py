@@ -12,6 +12,7 @@ from torch import nn
 
 from nepsbench.spaces.nepsbench101 import SPACE, cell_of
 from nepsbench.spaces.networks.cell import Activation
+from nepsbench.spaces.networks.problem import Problem
 from nepsbench.spaces.networks.skeleton import cell_network
 from nepsbench.spaces.parameters import Scalar
 
@@ -22,7 +23,7 @@ _ACTIVATIONS: dict[str, Activation] = {
 }
 
 
-def build(configuration: Mapping[str, Scalar], *, in_channels: int, classes: int) -> nn.Sequential:
+def build(configuration: Mapping[str, Scalar], problem: Problem) -> nn.Sequential:
     """Return the network of ``configuration``.
 
     Raises:
@@ -33,7 +34,7 @@ def build(configuration: Mapping[str, Scalar], *, in_channels: int, classes: int
         cell_of(configuration),
         depth=int(configuration["N"]),
         width=int(configuration["W"]),
-        in_channels=in_channels,
-        classes=classes,
+        in_channels=problem.channels,
+        classes=problem.outputs,
         activation=_ACTIVATIONS[str(configuration["Activation"])],
     )

@@ -9,6 +9,7 @@ from typing import Protocol
 from torch import nn
 
 from nepsbench.errors import SpecError
+from nepsbench.spaces.networks.problem import Problem
 from nepsbench.spaces.parameters import Scalar
 
 _MODULES = {
@@ -23,27 +24,25 @@ _MODULES = {
 
 
 class _Builder(Protocol):
-    def __call__(
-        self, configuration: Mapping[str, Scalar], *, in_channels: int, classes: int
-    ) -> nn.Module: ...
+    def __call__(self, configuration: Mapping[str, Scalar], problem: Problem) -> nn.Module: ...
 
 
 def build_network(
-    space_name: str, configuration: Mapping[str, Scalar], *, in_channels: int, classes: int
+    space_name: str, configuration: Mapping[str, Scalar], problem: Problem
 ) -> nn.Module:
     """Return the network of a configuration, its weights drawn from torch's global generator.
 
     Args:
         space_name: Registered name of the space, for example ``nepsbench101``.
         configuration: One value for each of the space's parameters.
-        in_channels: 1 for grey-scale, 3 for colour.
-        classes: Number of outputs.
+        problem: Shapes of input and output.
 
     Raises:
-        SpecError: If the space has no network.
+        SpecError: If the space has no network, or none for such a problem.
         InvalidConfigurationError: If the configuration is not in the space.
     """
     if space_name not in _MODULES:
         raise SpecError(f"space {space_name!r} has no network; there are: {', '.join(_MODULES)}")
+    problem.require_image(f"space {space_name}")
     builder: _Builder = import_module(_MODULES[space_name]).build
-    return builder(configuration, in_channels=in_channels, classes=classes)
+    return builder(configuration, problem)

@@ -16,7 +16,7 @@ def count_params(network: nn.Module) -> float:
 
 
 def count_flops(
-    network: nn.Module, input_shape: tuple[int, int, int], *, bias: int = 0, norm: int = 0
+    network: nn.Module, input_shape: tuple[int, ...], *, bias: int = 0, norm: int = 0
 ) -> float:
     """Return the multiply-accumulates of one image's forward pass, in millions.
 
@@ -26,7 +26,7 @@ def count_flops(
 
     Args:
         network: Left as it is, but for a forward pass in evaluation mode.
-        input_shape: Channels, height and width of the image.
+        input_shape: Channels and places of one input.
         bias: What adding a bias counts.
         norm: What batch normalisation of one number counts.
     """

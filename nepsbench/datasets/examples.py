@@ -1,0 +1,76 @@
+"""Examples as every source gives them and every split holds them: inputs and their targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nepsbench.datasets.task import Task
+from nepsbench.errors import DatasetError
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Inputs and their targets.
+
+    Attributes:
+        inputs: Shape (examples, channels, *places). uint8: pixels, 0 is black, 255 full, that are
+            normalised by channel before a network sees them; float32: as the network sees them.
+        targets: Of a class: int64, shape (examples,), from 0. Of labels: uint8, shape (examples,
+            labels), 0 or 1. Of a map: float32, shape (examples, channels, *places).
+        groups: int64, shape (examples,), or None: examples of one number are parts of one thing,
+            which is judged as a whole (the chunks of a clip, the windows of a patient).
+    """
+
+    inputs: NDArray[Any]
+    targets: NDArray[Any]
+    groups: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def take(self, indices: NDArray[np.integer]) -> Examples:
+        """Return the examples at ``indices``, in their order."""
+        groups = None if self.groups is None else self.groups[indices]
+        return Examples(self.inputs[indices], self.targets[indices], groups)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the arrays that there are, by name."""
+        named = {"inputs": self.inputs, "targets": self.targets}
+        return named if self.groups is None else {**named, "groups": self.groups}
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The three splits of a dataset, and what is learned from them."""
+
+    train: Examples
+    valid: Examples
+    test: Examples
+    task: Task
+
+    def items(self) -> tuple[tuple[str, Examples], ...]:
+        """Return the splits with their names."""
+        return (("train", self.train), ("valid", self.valid), ("test", self.test))
+
+
+def check_images(images: Examples, *, shape: tuple[int, ...], classes: int, origin: str) -> None:
+    """Refuse labelled images that are not what ``origin`` must hold.
+
+    Raises:
+        DatasetError: If shape, number of labels, or a label is wrong.
+    """
+    pixels, labels = images.inputs, images.targets
+    if pixels.shape != shape or labels.shape != shape[:1]:
+        raise DatasetError(
+            f"{origin}: found images {pixels.shape} with {labels.shape} labels, "
+            f"expected {shape}; get the published files again"
+        )
+    if len(images) and not 0 <= labels.min() <= labels.max() < classes:
+        raise DatasetError(
+            f"{origin}: labels from {labels.min()} to {labels.max()}, expected "
+            f"0 to {classes - 1}; get the published files again"
+        )
