@@ -266,10 +266,10 @@ import os, signal, sys
 from pathlib import Path
 from nepsbench.training import trial, worker
 
-def run_out_of_memory(space, configuration, **options):
+def run_out_of_memory(space, configuration, problem, **options):
     if configuration["W"] == 16:
         os.kill(os.getpid(), signal.SIGKILL)  # as the kernel does
-    return build(space, configuration, **options)
+    return build(space, configuration, problem, **options)
 
 build, trial.initial_state = trial.initial_state, run_out_of_memory
 worker.run_worker(Path(sys.argv[1]), 0)
