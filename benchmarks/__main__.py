@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME ...]``: all figures into RESULTS.md, or some to the screen."""
+"""``python -m benchmarks [NAME ...]``: measure all figures, or some, into RESULTS.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.figure import Figure, measure
-from benchmarks.results import page, row
+from benchmarks.results import record, row
 
 FOLDER = Path(__file__).parent
 
@@ -34,8 +34,7 @@ def main() -> int:
         if not chosen or figure.name in chosen:
             results.append(measure(figure))
             print(row(results[-1]), flush=True)
-    if not chosen:
-        (FOLDER / "RESULTS.md").write_text(page(results))
+            record(FOLDER / "RESULTS.md", names, results[-1])
     return 0 if all(result.is_met for result in results) else 1
 
 

@@ -7,6 +7,7 @@ import platform
 from collections.abc import Sequence
 from datetime import datetime, timezone
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 from benchmarks.figure import Result
@@ -14,18 +15,33 @@ from nepsbench.provenance import cpu_model
 
 _HEAD = """# Benchmarks
 
-Made by `make bench`. Every figure is a fresh process on one CPU, unless it says otherwise; seconds
-are the median of its runs, with the fastest and the slowest. Memory is the peak of the process.
+Made by `make bench`; a figure that was measured alone since then has replaced its row. Every figure
+is a fresh process on one CPU, unless it says otherwise; seconds are the median of its runs, with
+the fastest and the slowest. Memory is the peak of the process.
 
-| figure | seconds | target | memory | reported | alone by |
-|---|---|---|---|---|---|
+| figure | seconds | target | memory | reported | measured | alone by |
+|---|---|---|---|---|---|---|
 """
 
 
-def page(results: Sequence[Result]) -> str:
-    """Return the page of ``results``."""
-    rows = "".join(row(result) + "\n" for result in results)
-    return f"{_HEAD}{rows}\n{machine()}\n"
+def record(path: Path, names: Sequence[str], result: Result) -> None:
+    """Put a figure into the page at ``path``, in the place of what it said of it before.
+
+    Args:
+        path: The page; made if it is not there.
+        names: All figures there are, in the page's order; rows of others are dropped.
+        result: What was measured.
+    """
+    rows = _rows(path.read_text()) if path.exists() else {}
+    rows[result.figure.name] = row(result)
+    ordered = [rows[name] for name in names if name in rows]
+    path.write_text(_HEAD + "\n".join(ordered) + f"\n\n{machine()}\n")
+
+
+def _rows(page: str) -> dict[str, str]:
+    """Return the page's rows by the name of their figure, which the command in the end tells."""
+    lines = [line for line in page.splitlines() if line.endswith("` |")]
+    return {line.rpartition("python -m benchmarks ")[2].removesuffix("` |"): line for line in lines}
 
 
 def row(result: Result) -> str:
@@ -42,22 +58,24 @@ def row(result: Result) -> str:
         ", ".join(targets) + met,
         f"{result.memory_mb:,.0f} MB",
         reported,
+        str(datetime.now(timezone.utc).date()),
         f"`python -m benchmarks {figure.name}`",
     )
     return "| " + " | ".join(cells) + " |"
 
 
 def machine() -> str:
-    """Return what the figures were measured on, and when."""
+    """Return what the newest figure was measured on."""
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("numpy", "pyarrow"))
-    today = datetime.now(timezone.utc).date()
     return (
         f"Machine: {cpu_model()}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}; "
-        f"Python {platform.python_version()}, {versions}. Date: {today}."
+        f"Python {platform.python_version()}, {versions}."
     )
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{value:,.5g}" if isinstance(value, float) else f"{value:,}"
+    if isinstance(value, dict):
+        return "; ".join(f"{name}: {_shown(part)}" for name, part in value.items()) or "nothing"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:,.5g}" if isinstance(value, float) else f"{value:,}"
+    return str(value)

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.bench_planning import scan_greedily
 from benchmarks.figure import Figure, measure
-from benchmarks.results import page, row
+from benchmarks.results import record, row
 
 REPORTS = "import json; print('noise'); print(json.dumps({'seconds': 0.25, 'quality': 1.5}))"
 
@@ -29,7 +29,7 @@ def test_a_missed_target_is_told(target, bounds):
     result = measure(figure)
     assert not result.is_met
     assert "**missed**" in row(result)
-    assert "python -m benchmarks slow" in page([result])
+    assert "python -m benchmarks slow" in row(result)
 
 
 def test_a_command_that_fails_is_no_figure():
@@ -39,3 +39,13 @@ def test_a_command_that_fails_is_no_figure():
 
 def test_the_reference_is_the_longest_first_greedy():
     assert sorted(scan_greedily([2.0, 3.0, 4.0, 5.0], 2)) == [7.0, 7.0]
+
+
+def test_a_figure_replaces_its_own_row_and_leaves_the_others(tmp_path):
+    page, names = tmp_path / "RESULTS.md", ["first", "second"]
+    for name, title in (("second", "Two"), ("first", "One"), ("second", "Two again")):
+        command = ("-c", 'print(\'{"seconds": 1, "by": {"ours": 2.5, "how": "x"}}\')')
+        record(page, names, measure(Figure(name, title, command, runs=1)))
+    rows = [line for line in page.read_text().splitlines() if line.endswith("` |")]
+    assert [row.split(" | ")[0] for row in rows] == ["| One", "| Two again"]
+    assert "by ours: 2.5; how: x" in rows[0]
