@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +21,7 @@ def all_figures() -> list[Figure]:
 
 
 def main() -> int:
-    """Measure; exit code 1 if a target was missed."""
+    """Measure; exit code 1 if a target was missed or a figure failed."""
     figures = all_figures()
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     names = [figure.name for figure in figures]
@@ -29,13 +30,23 @@ def main() -> int:
     unknown = set(chosen) - set(names)
     if unknown:
         parser.error(f"no figure {min(unknown)!r}; there are: {', '.join(names)}")
-    results = []
+    met = True
     for figure in figures:
         if not chosen or figure.name in chosen:
-            results.append(measure(figure))
-            print(row(results[-1]), flush=True)
-            record(FOLDER / "RESULTS.md", names, results[-1])
-    return 0 if all(result.is_met for result in results) else 1
+            met &= _measured(figure, names)
+    return 0 if met else 1
+
+
+def _measured(figure: Figure, names: list[str]) -> bool:
+    """Measure one figure into the page; return whether its targets are met."""
+    try:
+        result = measure(figure)
+    except subprocess.CalledProcessError as error:
+        print(f"{figure.name}: failed with exit code {error.returncode}", file=sys.stderr)
+        return False
+    print(row(result), flush=True)
+    record(FOLDER / "RESULTS.md", names, result)
+    return result.is_met
 
 
 sys.exit(main())
