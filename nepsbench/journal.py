@@ -32,6 +32,10 @@ class JournalWriter:
     It is the journal's only writer: a lock, which the system gives back when the process dies,
     keeps every other one out.
 
+    Args:
+        path: The journal.
+        user: Who writes to it, for the error that another one does.
+
     Attributes:
         length: Bytes of the journal, which end with a whole record.
 
@@ -39,14 +43,14 @@ class JournalWriter:
         StorageError: If another process writes to it, or it cannot be written.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, user: str = "this worker of the job") -> None:
         self._path = path
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             # Unbuffered: what could not be written must not be written again by a later flush.
             self._file = path.open("ab", buffering=0)
             try:
-                _lock(self._file.fileno(), path)
+                _lock(self._file.fileno(), path, user)
                 self.cut(_sound_length(path))
             except BaseException:
                 self._file.close()
@@ -116,13 +120,13 @@ def read_journal(path: Path, *, remedy: str = "get an undamaged copy") -> Iterat
             yield json.loads(body)
 
 
-def _lock(descriptor: int, path: Path) -> None:
+def _lock(descriptor: int, path: Path, user: str) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise StorageError(
-            f"{path}: this worker of the job is running already; wait for its end, or cancel the "
-            "job before you run it again"
+            f"{path}: {user} is running already; wait for its end, or stop it before you run it "
+            "again"
         ) from None
     except OSError as error:
         if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):

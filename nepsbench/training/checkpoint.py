@@ -8,6 +8,7 @@ that flipped in a tensor. No generator states are stored, because none outlive a
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -15,10 +16,13 @@ from typing import Any
 
 import torch
 
+from nepsbench.datasets.record import DatasetRecord
 from nepsbench.errors import CorruptedFileError, VersionMismatchError
 from nepsbench.files import remove_leftovers, replacing
 from nepsbench.provenance import Maker
+from nepsbench.spaces import Scalar, Space
 from nepsbench.training.loop import TrainingState
+from nepsbench.training.recipe import Recipe
 
 _FORMAT = 2
 _DIGEST_SIZE = sha256().digest_size
@@ -34,6 +38,25 @@ class Identity:
     recipe: str
     dataset: str
     dataset_version: str
+
+
+def identity_of(
+    space: Space,
+    configuration: Mapping[str, Scalar],
+    *,
+    seed: int,
+    recipe: Recipe,
+    dataset: DatasetRecord,
+) -> Identity:
+    """Return the identity of a trial."""
+    return Identity(
+        space=f"{space.name}/{space.version}",
+        config_id=space.config_id(configuration),
+        seed=seed,
+        recipe=recipe.label,
+        dataset=dataset.name,
+        dataset_version=dataset.version,
+    )
 
 
 def checkpoint_path(campaign_directory: Path, taskid: int, model_idx: int) -> Path:

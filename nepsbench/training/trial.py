@@ -24,6 +24,7 @@ from nepsbench.training.checkpoint import (
     Checkpoint,
     Identity,
     checkpoint_path,
+    identity_of,
     read_checkpoint,
     save_checkpoint,
 )
@@ -136,10 +137,8 @@ def _attempt(trial: TrialSpec, bench: Workbench, progress: Progress) -> tuple[St
         raise
     except Interrupted:
         return _interrupted(bench)
-    except DivergedError as error:
-        return Status.DIVERGED, str(error)
     except Exception as error:
-        return (Status.OOM if _is_out_of_memory(error) else Status.FAILED), _one_line(error)
+        return outcome_of_error(error)
     return Status.COMPLETE, None
 
 
@@ -203,14 +202,12 @@ def _path(trial: TrialSpec, bench: Workbench) -> Path:
 
 
 def _identity(trial: TrialSpec, bench: Workbench) -> Identity:
-    space = get_space(bench.job.space)
-    return Identity(
-        space=f"{space.name}/{space.version}",
-        config_id=space.config_id(trial.configuration),
+    return identity_of(
+        get_space(bench.job.space),
+        trial.configuration,
         seed=trial.seed,
-        recipe=get_recipe(bench.job.recipe).label,
-        dataset=bench.job.dataset,
-        dataset_version=bench.dataset.record.version,
+        recipe=get_recipe(bench.job.recipe),
+        dataset=bench.dataset.record,
     )
 
 
@@ -223,6 +220,13 @@ def _epoch_record(trial: TrialSpec, epoch: int, metrics: Metrics) -> dict[str, A
         "epoch": epoch,
         "metrics": metrics,
     }
+
+
+def outcome_of_error(error: Exception) -> tuple[Status, str]:
+    """Return the status of a trial that ended by ``error``, and the reason in one line."""
+    if isinstance(error, DivergedError):
+        return Status.DIVERGED, str(error)
+    return (Status.OOM if _is_out_of_memory(error) else Status.FAILED), _one_line(error)
 
 
 def _is_out_of_memory(error: Exception) -> bool:
