@@ -17,6 +17,7 @@ from nepsbench.cli import (
     profile,
     release,
     surrogate,
+    train,
     warehouse,
     worker,
 )
@@ -39,6 +40,7 @@ app.add_typer(release.app, name="release")
 app.command("sql")(warehouse.sql)
 app.command("import")(imports.import_published)
 app.command("info")(info.info)
+app.command("train")(train.train)
 
 
 @app.command()

@@ -18,6 +18,7 @@ from nepsbench.errors import NepsbenchError
 from nepsbench.release.verification import verify_once
 
 if TYPE_CHECKING:
+    from nepsbench.client.live import LiveBenchmark
     from nepsbench.client.surrogate import SurrogateBenchmark
     from nepsbench.client.table import TableBenchmark
 
@@ -50,10 +51,25 @@ def load(
 def load(
     name: str | Path,
     *,
+    kind: Literal["live"],
+    version: str | None = None,
+    home: str | Path | None = None,
+    datasets: str | Path | None = None,
+    checkpoints: str | Path | None = None,
+    progress: bool = False,
+) -> LiveBenchmark: ...
+
+
+@overload
+def load(
+    name: str | Path,
+    *,
     kind: str,
     version: str | None = None,
     home: str | Path | None = None,
     datasets: str | Path | None = None,
+    checkpoints: str | Path | None = None,
+    progress: bool = False,
 ) -> Benchmark: ...
 
 
@@ -64,6 +80,8 @@ def load(
     version: str | None = None,
     home: str | Path | None = None,
     datasets: str | Path | None = None,
+    checkpoints: str | Path | None = None,
+    progress: bool = False,
 ) -> Benchmark:
     """Open a release as an objective function.
 
@@ -76,6 +94,8 @@ def load(
         version: Instead of ``@version``; the newest without either.
         home: Where ``releases/`` lies; default ``NEPSBENCH_HOME``, else ``warehouse``.
         datasets: Where ``live`` keeps prepared datasets; default a folder in the user's cache.
+        checkpoints: A folder where ``live`` remembers trials, so that none is trained twice.
+        progress: Whether ``live`` shows a bar, on standard error.
 
     Raises:
         NepsbenchError: If there is no such release or kind, or an extra is not installed.
@@ -93,7 +113,9 @@ def load(
     if kind == "live":
         from nepsbench.client.live import LiveBenchmark
 
-        return LiveBenchmark(release, manifest, datasets=datasets)
+        return LiveBenchmark(
+            release, manifest, datasets=datasets, checkpoints=checkpoints, progress=progress
+        )
     from nepsbench.client.table import TableBenchmark
 
     return TableBenchmark(release, manifest)

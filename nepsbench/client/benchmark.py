@@ -96,8 +96,7 @@ class Benchmark(ABC):
 
         Drawn as a profile draws, from raw words of ``Philox(seed)``, which no profile uses.
         """
-        words = np.random.Philox(seed).random_raw(self.space.words_per_draw)
-        return self.space.decode(self.space.draw(words[np.newaxis, :])[0].tolist())
+        return sample_of(self.space, seed)
 
     @property
     def horizons(self) -> tuple[int, ...]:
@@ -144,6 +143,12 @@ class Benchmark(ABC):
             f"<{type(self).__name__} {self.name} {self.version}: "
             f"{contents['configurations']} configurations, {contents['max_epoch']} epochs>"
         )
+
+
+def sample_of(space: Space, seed: int) -> Configuration:
+    """Return a random configuration of a space; see :meth:`Benchmark.sample`."""
+    words = np.random.Philox(seed).random_raw(space.words_per_draw)
+    return space.decode(space.draw(words[np.newaxis, :])[0].tolist())
 
 
 def checked_epoch(epoch: int, last: int) -> int:

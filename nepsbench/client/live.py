@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
+from nepsbench.client.batch import Terms
 from nepsbench.client.benchmark import Answer, Benchmark, Query, checked_epoch
-from nepsbench.client.places import parse_query
+from nepsbench.client.notations import configuration_of
+from nepsbench.client.training import datasets_folder, require_training
+from nepsbench.client.training_bar import training_bar
 from nepsbench.errors import NepsbenchError, NotInTableError, VersionMismatchError
 from nepsbench.release.manifest import Manifest
-from nepsbench.release.verification import cache_directory
+
+if TYPE_CHECKING:
+    from nepsbench.training.live import LiveTerms, LiveTrial
 
 
 class LiveBenchmark(Benchmark):
     """Trains every configuration that is asked for, by the release's recipe, on its dataset.
 
-    The dataset is prepared on the first question, below ``datasets``. Nothing is remembered
-    between questions: ask for a trajectory rather than for its epochs one by one.
+    The dataset is prepared on the first question, below ``datasets``. With a folder of
+    ``checkpoints``, trials are remembered between questions and processes: one that was trained to
+    epoch 3 goes on from there. Without, ask for a trajectory rather than for its epochs one by one.
     """
 
     def __init__(
-        self, release: Path, manifest: Manifest, *, datasets: str | Path | None = None
+        self,
+        release: Path,
+        manifest: Manifest,
+        *,
+        datasets: str | Path | None = None,
+        checkpoints: str | Path | None = None,
+        progress: bool = False,
     ) -> None:
         super().__init__(release, manifest)
-        self._datasets = Path(datasets) if datasets else cache_directory() / "datasets"
+        self._datasets = datasets_folder(datasets)
+        self._checkpoints = Path(checkpoints) if checkpoints else None
+        self._progress = progress
         recipe = manifest.benchmark.get("recipe")
         self._recipe = recipe.partition("/")[0] if isinstance(recipe, str) else ""
         if not self._recipe:
             raise NepsbenchError(f"{release}: names no one recipe to train by; use kind='table'")
-        self._train_live = _import_train_live()
-        self._is_prepared = False
+        require_training()
 
     def __call__(
         self,
@@ -66,28 +79,28 @@ class LiveBenchmark(Benchmark):
 
         return checked_epoch(epoch, get_recipe(self._recipe).horizon)
 
+    def trial(self, query: Query, *, seed: int | None = None) -> LiveTrial:
+        """Return a configuration's trial, to train it in parts: ``trial.train(3)``, later 9.
+
+        Args and errors: see :meth:`Benchmark.__call__`; ``seed`` is 0 if not given.
+        """
+        from nepsbench.training.live import LiveTrial
+
+        valid = configuration_of(self.space, query)
+        seed = 0 if seed is None else seed
+        return LiveTrial(self._terms, valid, seed=seed, folder=self._checkpoints)
+
     def _train(
         self, query: Query, epochs: int, seed: int | None, horizon: int | None
     ) -> dict[int, Answer]:
-        valid = parse_query(self.space, query)
         self._check_horizon(horizon)
-        self._prepare()
-        rows = self._train_live(
-            valid,
-            space=self.space.name,
-            dataset=self.manifest.benchmark["dataset"],
-            datasets_root=self._datasets,
-            epochs=epochs,
-            seed=0 if seed is None else seed,
-            recipe=self._recipe,
-        )
+        trial = self.trial(query, seed=seed)
+        with training_bar(1, epochs, shown=self._progress) as report:
+            rows = trial.train(epochs, report=partial(report, 0))
+        names = [metric.name for metric in self.metrics]
         return {
-            int(row["epoch"]): {
-                metric.name: float(value)
-                for metric in self.metrics
-                if (value := row.get(metric.name)) is not None
-            }
-            for row in rows
+            epoch: {name: float(row[name]) for name in names if row.get(name) is not None}
+            for epoch, row in rows.items()
         }
 
     def _check_horizon(self, horizon: int | None) -> None:
@@ -96,15 +109,20 @@ class LiveBenchmark(Benchmark):
         if horizon is not None and horizon != (own := get_recipe(self._recipe).horizon):
             raise NotInTableError(f"recipe {self._recipe} has the horizon {own}, not {horizon!r}")
 
-    def _prepare(self) -> None:
-        """Prepare the dataset once, and compare versions with what the table was trained on."""
-        if self._is_prepared:
-            return
-        from nepsbench.datasets import prepare
-        from nepsbench.training.recipe import get_recipe
-
-        record = prepare(self.manifest.benchmark["dataset"], self._datasets)
-        here = {"dataset_version": record.version, "recipe": get_recipe(self._recipe).label}
+    @cached_property
+    def _terms(self) -> LiveTerms:
+        """What is trained on, and how: compared with what the table was trained by."""
+        terms = Terms(
+            space=self.space.name,
+            dataset=self.manifest.benchmark["dataset"],
+            recipe=self._recipe,
+            datasets=self._datasets,
+            checkpoints=self._checkpoints,
+        ).open()
+        here = {
+            "dataset_version": terms.dataset.record.version,
+            "recipe": terms.recipe.label,
+        }
         for what, version in here.items():
             there = set(self.manifest.provenance.get(what, {})) - {"None"}
             if there and version not in there:
@@ -112,14 +130,4 @@ class LiveBenchmark(Benchmark):
                     f"{self.name} {self.version} was trained with {what} {', '.join(sorted(there))}"
                     f", this nepsbench has {version}; install the version that trained it"
                 )
-        self._is_prepared = True
-
-
-def _import_train_live() -> Callable[..., list[dict[str, Any]]]:
-    try:
-        from nepsbench.training.live import train_live
-    except ImportError as error:
-        raise NepsbenchError(
-            f"{error.name} is not installed; run: pip install 'nepsbench[train]'"
-        ) from None
-    return train_live
+        return terms
