@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-#: Raised with every change of the tables; a release of another version is refused by name.
+#: Raised with every change of the tables after which an older reader would go wrong; a release of
+#: another version is refused by name. A further column that may be missing is none: where a file
+#: lacks it, it is read as null.
 SCHEMA_VERSION = 2
 
 #: ``ori_test`` is a published test set that its authors later divided into ``valid`` and ``test``.
@@ -56,7 +58,7 @@ class Metric:
     Attributes:
         name: The column's name in its table.
         table: ``trials`` (one value a trial) or ``epochs`` (one a trial and epoch).
-        unit: ``%``, ``s``, ``M``, ``MB``, or ``1`` for a plain number.
+        unit: ``%``, ``s``, ``M``, ``MB``, ``J``, or ``1`` for a plain number.
         direction: Which way is better, or None where neither is.
         split: The data that it is measured on, or None.
         reproducible: True if the same trial must give the same bits again.
@@ -108,6 +110,11 @@ TRAINED_METRICS: tuple[Metric, ...] = (
     Metric("cpu_percent", "epochs", "%", None, None, False, "CPU use of the worker's process"),
     Metric("memory_ram", "epochs", "MB", "min", None, False, "resident memory of the worker"),
     Metric("memory_swap", "epochs", "MB", "min", None, False, "swapped memory of the worker"),
+    Metric("peak_memory", "epochs", "MB", "min", None, False,
+           "highest resident memory of the worker in this epoch"),
+    Metric("energy", "epochs", "J", "min", None, False,
+           "energy of the node's CPU packages and memory in this epoch, whatever else ran there; "
+           "missing where the node does not tell"),
 )  # fmt: skip
 
 #: What only tables that others published tell.

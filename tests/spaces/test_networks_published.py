@@ -11,7 +11,9 @@ from collections import defaultdict
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
+from nepsbench.client.places import parse_query
 from nepsbench.errors import InvalidConfigurationError, SpecError
 from nepsbench.spaces import (
     cells,
@@ -223,3 +225,36 @@ def test_a_configuration_of_no_family_and_an_auxiliary_head_are_refused():
         network("nds_vanilla", {**nds.VANILLA.defaults, "proposer": "me"})
     with pytest.raises(SpecError, match="auxiliary heads are not built; give aux=False"):
         network("nds_nas_cell", {**nds.NAS_CELL.defaults, "aux": True})
+
+
+@pytest.mark.parametrize(
+    ("space", "query"),
+    [
+        ("nasbench201", "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|"
+                        "nor_conv_1x1~1|avg_pool_3x3~2|"),
+        ("nats_size", "16:32:8:64:24"),
+        ("nashpobench2", None),
+        ("nepsbench101", None),
+        ("nasbench101", None),
+    ],
+)  # fmt: skip
+def test_flops_are_half_of_what_torch_counts(space, query):
+    """FlopCounterMode counts a product and its sum as two; no operation here is left out."""
+    known = get_space(space)
+    if space == "nepsbench101":
+        configuration = {**known.defaults, **{f"Op{edge}": 2 + edge % 2 for edge in range(1, 7)}}
+    else:
+        configuration = parse_query(known, query) if query else known.defaults
+    net = network(space, configuration).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net(torch.zeros(1, 3, 32, 32))
+    counted = counter.get_total_flops() / 2e6
+    assert count_flops(net, (3, 32, 32)) == pytest.approx(counted, abs=1e-9)
+
+
+def test_flops_of_a_published_cell_are_torchs_too():
+    """NATS-Bench publishes 113.95722 for cell 11 on CIFAR-100, the classifier's bias with it."""
+    net = network("nasbench201", nasbench201.SPACE.at(11), 100).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net(torch.zeros(1, 3, 32, 32))
+    assert counter.get_total_flops() / 2e6 + 100e-6 == pytest.approx(113.95722, abs=1e-9)
