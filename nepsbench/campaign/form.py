@@ -11,8 +11,10 @@ from pydantic import Field, ValidationError, field_validator
 
 from nepsbench.boundary import Section, first_problem
 from nepsbench.errors import SpecError
+from nepsbench.kept import NONE
 from nepsbench.sampling.spec import Name, ProfileSpec, parse_spec
 from nepsbench.spaces import get_space
+from nepsbench.training.job import KeepWeights
 from nepsbench.training.recipe import get_recipe
 
 #: The most waves a campaign can have; the DAG has as many slots.
@@ -38,6 +40,8 @@ class Campaign(Section):
             what is trained.
         retry_failed: Train trials again that failed or ran out of memory.
         mlflow_limit: Track at most this many trials of a wave in MLflow; empty: all.
+        keep_weights: Which weights workers keep: ``none``, ``last`` (of each wave), ``best`` (by
+            the validation metric) or ``every <epochs>``. It may change from wave to wave.
     """
 
     space: str = "nepsbench101"
@@ -52,6 +56,7 @@ class Campaign(Section):
     name: Name = ""
     retry_failed: bool = False
     mlflow_limit: int | None = Field(default=None, ge=0)
+    keep_weights: KeepWeights = NONE
 
     @field_validator("waves", mode="before")
     @classmethod

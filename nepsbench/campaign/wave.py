@@ -212,6 +212,7 @@ def _task(
         "time_limit": job.resources.time_limit,
         "campaign_directory": remote.path,
         "datasets_directory": remote.datasets,
+        "keep_weights": campaign.keep_weights,
     }
 
 

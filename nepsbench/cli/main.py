@@ -19,6 +19,7 @@ from nepsbench.cli import (
     surrogate,
     train,
     warehouse,
+    weights,
     worker,
 )
 from nepsbench.errors import NepsbenchError
@@ -37,6 +38,7 @@ app.add_typer(campaign.app, name="campaign")
 app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(surrogate.app, name="surrogate")
 app.add_typer(release.app, name="release")
+app.add_typer(weights.app, name="weights")
 app.command("sql")(warehouse.sql)
 app.command("import")(imports.import_published)
 app.command("info")(info.info)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from nepsbench.spaces.declared import space_from
 
 if TYPE_CHECKING:
     import duckdb
+    from torch import nn
 
 #: A configuration, or what stands for one: its number in a finite space, or any notation of it.
 Query = Any
@@ -98,19 +99,47 @@ class Benchmark(ABC):
         """
         return sample_of(self.space, seed)
 
+    def weights(
+        self,
+        query: Query,
+        epoch: int | None = None,
+        *,
+        seed: int | None = None,
+        home: str | Path | None = None,
+    ) -> nn.Module:
+        """Return the network of a configuration with the weights that were kept after an epoch.
+
+        Args:
+            query: As in a call.
+            epoch: After which they were kept; the last one that was kept without.
+            seed: Of the trial, where there are several; the lowest without.
+            home: The data home that they were fetched into; by default the release's own.
+
+        Raises:
+            NotInTableError: If none were kept.
+            NepsbenchError: If they were not fetched; the error carries the command.
+            CorruptedFileError: If the file is damaged.
+        """
+        from nepsbench.client.kept_weights import kept_network
+
+        return kept_network(self, query, epoch, seed=seed, home=home)
+
     @property
     def horizons(self) -> tuple[int, ...]:
         """The lengths of the learning-rate schedules in the table, ascending."""
         return tuple(self.manifest.contents["horizons"])
 
     def sql(
-        self, query: str, *, parameters: Sequence[Scalar] | None = None
+        self,
+        query: str,
+        *,
+        parameters: Sequence[Scalar] | Mapping[str, Scalar | None] | None = None,
     ) -> duckdb.DuckDBPyRelation:
         """Run SQL over the release's ``trials`` and ``epochs``, and ``curves``, the two joined.
 
         Args:
             query: The SQL.
-            parameters: Values for the question marks in it.
+            parameters: Values for its question marks, or by name for its ``$names``.
 
         Returns:
             A DuckDB relation: ``.fetchall()``, ``.df()``, ``.pl()``, ``.to_arrow_table()``.

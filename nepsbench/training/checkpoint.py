@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from nepsbench.errors import CorruptedFileError, VersionMismatchError
 from nepsbench.files import remove_leftovers, replacing
 from nepsbench.provenance import Maker
 from nepsbench.spaces import Scalar, Space
+from nepsbench.training.keeping import Kept
 from nepsbench.training.loop import TrainingState
 from nepsbench.training.recipe import Recipe
 
@@ -75,6 +76,7 @@ class Checkpoint:
         makers: What trained its epochs, in order of first appearance.
         network: Its state.
         optimizer: Its state.
+        kept: Which weights were kept, and the best so far.
     """
 
     epoch: int
@@ -83,6 +85,7 @@ class Checkpoint:
     makers: tuple[Maker, ...]
     network: dict[str, Any]
     optimizer: dict[str, Any]
+    kept: Kept = field(default_factory=Kept)
 
     def restore(self, state: TrainingState) -> None:
         """Bring ``state`` to this one."""
@@ -98,6 +101,7 @@ def save_checkpoint(
     *,
     started: str,
     makers: tuple[Maker, ...],
+    kept: Kept | None = None,
 ) -> None:
     """Write ``state`` durably: after a crash the file is the old one or the new one.
 
@@ -107,20 +111,26 @@ def save_checkpoint(
         identity: Of the trial.
         started: See :class:`Checkpoint`.
         makers: See :class:`Checkpoint`.
+        kept: See :class:`Checkpoint`.
 
     Raises:
         StorageError: If the disk is full.
     """
-    content = Checkpoint(
-        epoch=state.epoch,
-        runtime=state.runtime,
-        started=started,
-        makers=makers,
-        network=state.network.state_dict(),
-        optimizer=state.optimizer.state_dict(),
-    )
+    content: dict[str, Any] = {
+        "format": _FORMAT,
+        "identity": asdict(identity),
+        "epoch": state.epoch,
+        "runtime": state.runtime,
+        "started": started,
+        "makers": makers,
+        "network": state.network.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+    }
+    if kept is not None and (kept.weights or kept.best):
+        # Only where it is asked for: without it, the file is as it always was.
+        content["kept"] = vars(kept)
     buffer = io.BytesIO()
-    torch.save({"format": _FORMAT, "identity": asdict(identity), **vars(content)}, buffer)
+    torch.save(content, buffer)
     payload = buffer.getbuffer()
     with replacing(path) as temporary, temporary.open("wb") as file:
         file.write(payload)
@@ -159,4 +169,4 @@ def read_checkpoint(path: Path, identity: Identity) -> Checkpoint | None:
                 f"{path}: checkpoint of {name} {owner[name]!r}, expected {expected!r}; "
                 "give the campaign another name, or delete the checkpoint"
             )
-    return Checkpoint(**saved)
+    return Checkpoint(**{**saved, "kept": Kept(**saved.get("kept", {}))})

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
 from nepsbench.boundary import Section, first_problem
 from nepsbench.errors import CorruptedFileError, SpecError
+from nepsbench.kept import KEEP_PATTERN, NONE
+
+#: Which weights are kept; see :class:`nepsbench.kept.KeepRule`.
+KeepWeights = Annotated[str, Field(pattern=KEEP_PATTERN)]
 
 
 class JobSpec(Section):
@@ -25,6 +29,7 @@ class JobSpec(Section):
     time_limit: int = Field(gt=0)
     campaign_directory: Path
     datasets_directory: Path
+    keep_weights: KeepWeights = NONE
 
 
 class TrialSpec(Section):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from time import perf_counter
@@ -17,8 +17,9 @@ from nepsbench import provenance
 from nepsbench.datasets.opening import Dataset
 from nepsbench.errors import NepsbenchError, StorageError
 from nepsbench.journal import JournalWriter
+from nepsbench.kept import KeepRule, column_of
 from nepsbench.schema import Status
-from nepsbench.spaces import get_space
+from nepsbench.spaces import Configuration, get_space
 from nepsbench.spaces.networks import count_flops, count_params
 from nepsbench.training.checkpoint import (
     Checkpoint,
@@ -30,15 +31,18 @@ from nepsbench.training.checkpoint import (
 )
 from nepsbench.training.interruption import Interruption
 from nepsbench.training.job import JobSpec, TrialSpec
+from nepsbench.training.keeping import Keeper, Kept
 from nepsbench.training.loop import (
     DivergedError,
     Interrupted,
     Metrics,
+    TrainingState,
     initial_state,
     train_epochs,
 )
 from nepsbench.training.recipe import get_recipe
-from nepsbench.training.trial_data import prepare_trial_data
+from nepsbench.training.trial_data import TrialData, prepare_trial_data
+from nepsbench.training.weights import about_network
 
 
 @dataclass(frozen=True)
@@ -53,18 +57,20 @@ class Workbench:
 
 @dataclass
 class Progress:
-    """What is known of a trial so far; the fields but ``makers`` are columns of ``trials``."""
+    """What is known of a trial so far; ``epochs`` to ``started`` are columns of ``trials``."""
 
     epochs: int = 0
     params: float | None = None
     flops: float | None = None
     started: str | None = None
     makers: tuple[provenance.Maker, ...] = ()
+    kept: Kept = field(default_factory=Kept)
 
     def columns(self) -> dict[str, Any]:
         """Return columns of ``trials``; where machines or code changed, each is named."""
-        fields = asdict(self)
-        del fields["makers"]
+        names = ("epochs", "params", "flops", "started")
+        fields = {name: getattr(self, name) for name in names}
+        fields["weights"] = column_of(self.kept.weights)
         return fields | provenance.environment() | provenance.mixture(self.makers)
 
 
@@ -153,10 +159,9 @@ def _interrupted(bench: Workbench) -> tuple[Status, str]:
 
 
 def _train_to_target(trial: TrialSpec, bench: Workbench, progress: Progress) -> None:
-    """Train from the checkpoint to the job's target; each epoch is journalled, then saved."""
+    """Train from the checkpoint to the job's target, and keep the weights that are asked for."""
     job = bench.job
-    space = get_space(job.space)
-    configuration = space.validate(trial.configuration)
+    configuration = get_space(job.space).validate(trial.configuration)
     checkpoint = _resume(trial, bench, progress)
     settings = get_recipe(job.recipe).settings(configuration)
     data = prepare_trial_data(bench.dataset, settings)
@@ -167,25 +172,63 @@ def _train_to_target(trial: TrialSpec, bench: Workbench, progress: Progress) -> 
     progress.flops = count_flops(state.network, data.problem.shape)
     if checkpoint is not None:
         checkpoint.restore(state)
-    started = progress.started = progress.started or _now()
-    makers = tuple(dict.fromkeys((*progress.makers, provenance.this_maker())))
-    identity, path = _identity(trial, bench), _path(trial, bench)
-    longest, start = 0.0, perf_counter()
-    for metrics in train_epochs(
+    keeper = _keeper(job, configuration, data)
+    if state.epoch >= job.target_epochs:
+        keeper.at_end(progress.kept, state.epoch, state.network.state_dict())
+    epochs = train_epochs(
         state,
         data,
         settings=settings,
         seed=trial.seed,
         until=job.target_epochs,
         stopped=bench.interruption.now,
-    ):
+    )
+    try:
+        _save_each(epochs, state, trial, bench, progress, keeper)
+    except DivergedError:
+        _keep_before_divergence(trial, bench, progress.kept, keeper)
+        raise
+
+
+def _save_each(
+    epochs: Iterator[Metrics],
+    state: TrainingState,
+    trial: TrialSpec,
+    bench: Workbench,
+    progress: Progress,
+    keeper: Keeper,
+) -> None:
+    """Journal each epoch, then keep what it gives to keep, then save it."""
+    started = progress.started = progress.started or _now()
+    makers = tuple(dict.fromkeys((*progress.makers, provenance.this_maker())))
+    identity, path, target = _identity(trial, bench), _path(trial, bench), bench.job.target_epochs
+    longest, start = 0.0, perf_counter()
+    for metrics in epochs:
         bench.journal.append(_epoch_record(trial, state.epoch, metrics))
-        save_checkpoint(path, state, identity, started=started, makers=makers)
+        keeper.after_epoch(progress.kept, state, metrics, is_last=state.epoch == target)
+        save_checkpoint(path, state, identity, started=started, makers=makers, kept=progress.kept)
         progress.epochs, progress.makers = state.epoch, makers
         now = perf_counter()
         longest, start = max(longest, now - start), now
-        if state.epoch < job.target_epochs and not bench.interruption.leaves_time_for(longest):
+        if state.epoch < target and not bench.interruption.leaves_time_for(longest):
             raise Interrupted
+
+
+def _keep_before_divergence(trial: TrialSpec, bench: Workbench, kept: Kept, keeper: Keeper) -> None:
+    """Keep what the trial's last sound epoch, which only the checkpoint has, gives to keep."""
+    sound = read_checkpoint(_path(trial, bench), _identity(trial, bench))
+    if sound is not None:
+        keeper.at_end(kept, sound.epoch, sound.network)
+
+
+def _keeper(job: JobSpec, configuration: Configuration, data: TrialData) -> Keeper:
+    """Return what keeps the trial's weights."""
+    return Keeper(
+        rule=KeepRule.parse(job.keep_weights),
+        folder=job.campaign_directory,
+        about=about_network(get_space(job.space), configuration, data.problem),
+        metric=f"valid_{data.task.metric}",
+    )
 
 
 def _resume(trial: TrialSpec, bench: Workbench, progress: Progress) -> Checkpoint | None:
@@ -193,7 +236,7 @@ def _resume(trial: TrialSpec, bench: Workbench, progress: Progress) -> Checkpoin
     checkpoint = read_checkpoint(_path(trial, bench), _identity(trial, bench))
     if checkpoint is not None:
         progress.epochs, progress.started = checkpoint.epoch, checkpoint.started
-        progress.makers = checkpoint.makers
+        progress.makers, progress.kept = checkpoint.makers, checkpoint.kept
     return checkpoint
 
 

@@ -68,7 +68,7 @@ def show_both_sides(
         found = commit.select(benchmark=benchmark, table=table, profile=profile)
         if found:
             source = scan(home, [entry.path for entry in found])
-            connection.execute(query_text("view", name=f"stored_{table}", source=source))
+            connection.execute(query_text("stored", name=table, source=source))
         else:
             connection.register(f"stored_{table}", rows.schema.empty_table())
 

@@ -64,6 +64,14 @@ def campaign_form() -> dict[str, Param]:
         "mlflow_limit": _optional_number(
             "MLflow limit", "Track at most this many trials of a wave. Empty: all.", minimum=0
         ),
+        "keep_weights": Param(
+            "none",
+            type="string",
+            pattern=r"^(none|last|best|every [1-9][0-9]{0,4})$",
+            title="Keep weights",
+            description="Weights to keep on the cluster: none, last (of each wave), best (by the "
+            "validation metric), or every so many epochs, as: every 5.",
+        ),
     }
 
 

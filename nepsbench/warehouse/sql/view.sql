@@ -1,1 +1,0 @@
-CREATE OR REPLACE VIEW $name AS SELECT * FROM $source;
