@@ -29,6 +29,7 @@ def run(
     seed: int | None = None,
     release: str = "1.0.0",
     name: str | None = None,
+    keep_weights: str = "none",
     home: Path | None = _HOME,
 ) -> None:
     """Run a whole campaign from this process; run again, it goes on where it stopped.
@@ -50,6 +51,7 @@ def run(
             "seed": seed,
             "release": release,
             "name": name,
+            "keep_weights": keep_weights,
         }
     )
     _regenerate(campaign, data_home(home))
