@@ -94,7 +94,8 @@ class LiveTrial:
         self._state: TrainingState | None = None
         self._data: TrialData | None = None
         self._settings = terms.recipe.settings(self.configuration)
-        self._started, self._makers = _now(), (provenance.this_maker(),)
+        self._started = _now()
+        self._makers: tuple[provenance.Maker, ...] = (provenance.this_maker(),)
 
     @property
     def epoch(self) -> int:
