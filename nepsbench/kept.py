@@ -1,7 +1,7 @@
 """Kept weights: which are asked for, where they lie, and how a trial's row tells them.
 
 A campaign's folder, here and on the cluster, has ``weights/<2 hex digits>/<sha256>.safetensors``.
-The column ``weights`` of ``trials`` is a JSON object, from epoch to SHA-256.
+The column ``kept_weights`` of ``trials`` is a JSON object, from epoch to SHA-256.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ def weights_path(digest: str) -> str:
 
 
 def column_of(kept: Mapping[int, str]) -> str | None:
-    """Return the value of the column ``weights``; None where nothing was kept."""
+    """Return the value of the column ``kept_weights``; None where nothing was kept."""
     if not kept:
         return None
     return json.dumps({str(epoch): kept[epoch] for epoch in sorted(kept)}, separators=(",", ":"))
 
 
 def kept_in(column: str | None) -> dict[int, str]:
-    """Return SHA-256 by epoch, from the value of the column ``weights``."""
+    """Return SHA-256 by epoch, from the value of the column ``kept_weights``."""
     if column is None:
         return {}
     return {int(epoch): digest for epoch, digest in json.loads(column).items()}

@@ -177,7 +177,7 @@ TRIAL_COLUMNS: tuple[Column, ...] = (
         nullable=True,
     ),
     *(Column(m.name, "float64", m.description, nullable=True) for m in TRIAL_METRICS),
-    Column("weights", "string", "kept weights: JSON, from epoch to SHA-256", nullable=True),
+    Column("kept_weights", "string", "kept weights: JSON, from epoch to SHA-256", nullable=True),
     Column("space", "string", "search space"),
     Column("space_version", "int64", "its version"),
     Column("dataset", "string", "dataset"),

@@ -44,12 +44,12 @@ def list_weights(name: str, home: Path) -> Iterator[KeptWeights]:
     """Yield what the warehouse knows of the kept weights of a campaign, by trial and epoch."""
     folder = CampaignFolder(home, name).path
     rows = open_warehouse(home).query(
-        "select taskid, model_idx, config_id, weights from trials "
-        "where profile = $profile and weights is not null order by taskid, model_idx",
+        "select taskid, model_idx, config_id, kept_weights from trials "
+        "where profile = $profile and kept_weights is not null order by taskid, model_idx",
         profile=name,
     )
     for row in rows.to_pylist():
-        for epoch, digest in kept_in(row.pop("weights")).items():
+        for epoch, digest in kept_in(row.pop("kept_weights")).items():
             path = folder / weights_path(digest)
             yield KeptWeights(**row, epoch=epoch, sha256=digest, path=path)
 

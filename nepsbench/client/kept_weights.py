@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from nepsbench.client.benchmark import Benchmark, Query
 
 _KEPT = """
-select profile, weights from trials
-where config_id = $config_id and weights is not null and coalesce(seed = $seed, true)
+select profile, kept_weights from trials
+where config_id = $config_id and kept_weights is not null and coalesce(seed = $seed, true)
 order by seed, profile, taskid, model_idx
 """
 

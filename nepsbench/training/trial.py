@@ -70,7 +70,7 @@ class Progress:
         """Return columns of ``trials``; where machines or code changed, each is named."""
         names = ("epochs", "params", "flops", "started")
         fields = {name: getattr(self, name) for name in names}
-        fields["weights"] = column_of(self.kept.weights)
+        fields["kept_weights"] = column_of(self.kept.weights)
         return fields | provenance.environment() | provenance.mixture(self.makers)
 
 

@@ -29,7 +29,7 @@ SMALL = {"Resolution": 0.25, "Op1": 2}
 
 def kept_by(job, model_idx=1):
     """Return SHA-256 by epoch, as the trial's last record tells it."""
-    return kept_in(left(job)[model_idx]["weights"])
+    return kept_in(left(job)[model_idx]["kept_weights"])
 
 
 def files_below(folder):
@@ -44,7 +44,7 @@ def valid_accuracies(job):
 def test_without_the_wish_nothing_is_kept(make_job, tmp_path):
     job = make_job("j", [trial(1, **SMALL)], target_epochs=1)
     run_worker(job, 0)
-    assert (left(job)[1]["weights"], files_below(tmp_path / "c")) == (None, [])
+    assert (left(job)[1]["kept_weights"], files_below(tmp_path / "c")) == (None, [])
 
 
 def test_every_so_many_epochs_of_two_waves_are_kept_and_are_the_trained_ones(

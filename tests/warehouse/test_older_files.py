@@ -8,7 +8,7 @@ from warehouse_results import BENCHMARK, results
 from nepsbench.schema import EPOCH_COLUMNS, TRIAL_COLUMNS
 
 #: Columns that were added since tables of schema version 2 were written first.
-ADDED = {"trials": ["weights"], "epochs": ["peak_memory", "energy"]}
+ADDED = {"trials": ["kept_weights"], "epochs": ["peak_memory", "energy"]}
 
 
 def test_every_added_column_may_be_missing():
@@ -22,12 +22,12 @@ def test_a_warehouse_without_the_added_columns_is_read_and_goes_on(warehouse):
         path = warehouse.home / entry.path
         older = pq.read_table(path, partitioning=None).drop_columns(ADDED[entry.table])
         pq.write_table(older, path)
-    rows = warehouse.query("select distinct weights, peak_memory, energy from curves")
-    assert rows.to_pylist() == [{"weights": None, "peak_memory": None, "energy": None}]
-    report = warehouse.ingest(BENCHMARK, *results(3, 4, weights='{"4":"ab"}'))
+    rows = warehouse.query("select distinct kept_weights, peak_memory, energy from curves")
+    assert rows.to_pylist() == [{"kept_weights": None, "peak_memory": None, "energy": None}]
+    report = warehouse.ingest(BENCHMARK, *results(3, 4, kept_weights='{"4":"ab"}'))
     assert (report.trials_updated, report.epochs_added, report.epochs_unchanged) == (3, 6, 6)
-    told = warehouse.query("select distinct weights from trials").to_pylist()
-    assert told == [{"weights": '{"4":"ab"}'}]
+    told = warehouse.query("select distinct kept_weights from trials").to_pylist()
+    assert told == [{"kept_weights": '{"4":"ab"}'}]
     filled = warehouse.query("select epoch, count(energy) as n from epochs group by 1 order by 1")
     assert filled.to_pylist() == [
         {"epoch": 1, "n": 0}, {"epoch": 2, "n": 0}, {"epoch": 3, "n": 3}, {"epoch": 4, "n": 3},
