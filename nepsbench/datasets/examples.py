@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,18 +11,24 @@ from numpy.typing import NDArray
 from nepsbench.datasets.task import Task
 from nepsbench.errors import DatasetError
 
+#: How a network sees stored inputs. ``pixels``: uint8, 0 is black, 255 full, normalised by the mean
+#: and the deviation of the training split, by channel. ``raw_pixels``: uint8, 0 to 255 as they are.
+#: ``numbers``: of any type, as they are; they are no images.
+InputKind = Literal["pixels", "raw_pixels", "numbers"]
+
 
 @dataclass(frozen=True)
 class Examples:
     """Inputs and their targets.
 
     Attributes:
-        inputs: Shape (examples, channels, *places). uint8: pixels, 0 is black, 255 full, that are
-            normalised by channel before a network sees them; float32: as the network sees them.
+        inputs: Shape (examples, channels, *places); a batch of them becomes float32.
         targets: Of a class: int64, shape (examples,), from 0. Of labels: uint8, shape (examples,
-            labels), 0 or 1. Of a map: float32, shape (examples, channels, *places).
+            labels), 0 or 1. Of a map: float32 or uint8, shape (examples, channels, *places): the
+            truth, then what the loss and the metric must know of each place.
         groups: int64, shape (examples,), or None: examples of one number are parts of one thing,
-            which is judged as a whole (the chunks of a clip, the windows of a patient).
+            which is judged as a whole (the chunks of a clip, the windows of a patient). Training
+            examples have none, since they are shuffled.
     """
 
     inputs: NDArray[Any]
@@ -45,12 +51,13 @@ class Examples:
 
 @dataclass(frozen=True)
 class Splits:
-    """The three splits of a dataset, and what is learned from them."""
+    """The three splits of a dataset, what is learned from them, and how their inputs are seen."""
 
     train: Examples
     valid: Examples
     test: Examples
     task: Task
+    kind: InputKind = "pixels"
 
     def items(self) -> tuple[tuple[str, Examples], ...]:
         """Return the splits with their names."""

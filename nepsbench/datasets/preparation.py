@@ -14,12 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nepsbench.datasets.about import About
 from nepsbench.datasets.examples import Splits
 from nepsbench.datasets.record import RECORD_FILE, DatasetRecord, read_record, verify_files
 from nepsbench.errors import DatasetError
-from nepsbench.files import storage_errors, write_text
+from nepsbench.files import sha256_of, storage_errors, write_text
 
-_SOURCES = ("digits", "fashion_mnist", "cifar10")
+_SOURCES = (
+    "digits", "fashion_mnist", "cifar10", "cifar100", "colorectal_histology", "uc_merced",
+    "imagenet16_120", "spherical_cifar100", "ninapro_db5", "fsd50k", "darcy_flow", "psicov",
+    "cosmic", "ecg", "satellite", "deepsea",
+)  # fmt: skip
 #: Raised when the same source would be prepared to other arrays.
 _RULE = 1
 
@@ -29,11 +34,21 @@ def dataset_names() -> tuple[str, ...]:
     return _SOURCES
 
 
+def about(name: str) -> About:
+    """Return what is to know of a dataset.
+
+    Raises:
+        DatasetError: If it is unknown.
+    """
+    found: About = _source_module(name).ABOUT
+    return found
+
+
 def prepare(name: str, root: Path, *, source: Path | None = None) -> DatasetRecord:
     """Prepare a dataset below ``root``; if it is there and sound, change nothing.
 
     Args:
-        name: ``digits``, ``fashion_mnist`` or ``cifar10``.
+        name: One of :func:`dataset_names`.
         root: Holds ``<name>/<version>/`` afterwards, made in a temporary folder and renamed.
         source: Folder or archive of the published files. By default ``$NEPSBENCH_DATA/<name>``
             if that exists, then the system's place, then a download.
@@ -42,8 +57,7 @@ def prepare(name: str, root: Path, *, source: Path | None = None) -> DatasetReco
         DatasetError: If the dataset is unknown, missing, truncated, or not the published one.
         StorageError: If ``root`` is full or cannot be written.
     """
-    if name not in _SOURCES:
-        raise DatasetError(f"unknown dataset {name!r}; there are: {', '.join(_SOURCES)}")
+    module = _source_module(name)
     if source is None:
         sound = _sound_version(root / name)
         if sound is not None:
@@ -51,8 +65,14 @@ def prepare(name: str, root: Path, *, source: Path | None = None) -> DatasetReco
         source = _environment_source(name)
     elif not source.exists():
         raise DatasetError(f"{source}: no such folder or archive; give where dataset {name} lies")
-    splits: Splits = import_module(f"nepsbench.datasets.sources.{name}").read(source)
+    splits: Splits = module.read(source)
     return _store(name, root, splits)
+
+
+def _source_module(name: str) -> Any:
+    if name not in _SOURCES:
+        raise DatasetError(f"unknown dataset {name!r}; there are: {', '.join(_SOURCES)}")
+    return import_module(f"nepsbench.datasets.sources.{name}")
 
 
 def _sound_version(folder: Path) -> DatasetRecord | None:
@@ -113,25 +133,34 @@ def _write(folder: Path, splits: Splits, *, name: str, version: str) -> DatasetR
         for part, array in examples.arrays().items():
             path = folder / f"{split}_{part}.npy"
             np.save(path, np.ascontiguousarray(array), allow_pickle=False)
-            files[path.name] = sha256(path.read_bytes()).hexdigest()
+            files[path.name] = sha256_of(path)
     inputs = splits.train.inputs
-    pairs = [_moments(channel) for channel in inputs.swapaxes(0, 1)] if _is_pixels(inputs) else []
+    mean, std = _normalisation(splits)
     record = DatasetRecord(
         name=name,
         version=version,
         shape=inputs.shape[1:],
         task=splits.task,
-        mean=tuple(mean for mean, _ in pairs),
-        std=tuple(std for _, std in pairs),
+        mean=mean,
+        std=std,
         sizes={split: len(examples) for split, examples in splits.items()},
         files=files,
+        kind=splits.kind,
     )
     write_text(folder / RECORD_FILE, record.to_json())
     return record
 
 
-def _is_pixels(inputs: NDArray[Any]) -> bool:
-    return inputs.dtype == np.uint8
+def _normalisation(splits: Splits) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return what is subtracted from pixels in 0..1, and what they are divided by, by channel."""
+    inputs = splits.train.inputs
+    channels = inputs.shape[1]
+    if splits.kind == "numbers":
+        return (), ()
+    if splits.kind == "raw_pixels":
+        return (0.0,) * channels, (1 / 255,) * channels
+    pairs = [_moments(channel) for channel in inputs.swapaxes(0, 1)]
+    return tuple(mean for mean, _ in pairs), tuple(std for _, std in pairs)
 
 
 def _moments(pixels: NDArray[np.uint8]) -> tuple[float, float]:
@@ -145,10 +174,12 @@ def _moments(pixels: NDArray[np.uint8]) -> tuple[float, float]:
 
 def _content_hash(splits: Splits) -> str:
     digest = sha256()
+    # What the first datasets, labelled images, had no need to say is not hashed for them.
+    if splits.kind != "pixels":
+        digest.update(splits.kind.encode())
     for split, examples in splits.items():
         digest.update(f"{split}{examples.inputs.shape}".encode())
         for array in examples.arrays().values():
-            # Of labelled images, the first kind of dataset, the types were not hashed.
             if array.dtype not in (np.uint8, np.int64):
                 digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<")).data)

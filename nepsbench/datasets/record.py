@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from nepsbench.datasets.examples import InputKind
 from nepsbench.datasets.task import Task
 from nepsbench.errors import DatasetError
 from nepsbench.files import sha256_of
@@ -23,11 +24,12 @@ class DatasetRecord:
         version: ``1-`` (the rule of preparation) and 12 hex digits of the content's hash.
         shape: Channels and places of an input; of an image (channels, height, width).
         task: What is learned.
-        mean: Of the training images' pixels in 0..1, by channel; empty for inputs that are no
-            pixels, and not normalised.
-        std: Their standard deviation, by channel.
+        mean: What is subtracted from pixels in 0..1, by channel; empty for inputs that are no
+            images.
+        std: What they are divided by then, by channel.
         sizes: Examples in each split.
         files: SHA-256 of each array file.
+        kind: How a network sees the inputs.
     """
 
     name: str
@@ -38,6 +40,7 @@ class DatasetRecord:
     std: tuple[float, ...]
     sizes: dict[str, int]
     files: dict[str, str]
+    kind: InputKind = "pixels"
 
     def to_json(self) -> str:
         """Return the text of ``dataset.json``."""

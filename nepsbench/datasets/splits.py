@@ -1,9 +1,11 @@
 """Which images are for training, validation and test: stored once, the same for everybody.
 
-``indices/<dataset>.npz`` holds index arrays into the dataset's pool of images: ``valid``, and
-``test`` where the publisher names no test images; the rest is for training. They were made by
-:func:`draw_split` (digits, fashion_mnist), and from the publisher's fifth batch (cifar10, as
-NASBench-PyTorch does).
+``indices/<dataset>.npz`` holds index arrays into the dataset's pool of examples: ``valid``, and
+``test`` where the publisher names no test examples; the rest is for training. They were made by
+:func:`draw_split` (digits, fashion_mnist, colorectal_histology, uc_merced), from the publisher's
+fifth batch (cifar10, as NASBench-PyTorch does), by scikit-learn's ``train_test_split`` (ecg, as
+NAS-Bench-360 does), and from NAS-Bench-201's list (imagenet16_120, whose pool is the published
+validation images). Where a rule is as short as "the last fifth", no indices are stored.
 """
 
 from __future__ import annotations
@@ -46,6 +48,12 @@ def draw_split(labels: Indices, *, name: str, sizes: dict[str, int]) -> dict[str
         held_out[split] = np.sort(merged[start : start + size])
         start += size
     return _with_rest(held_out, len(labels))
+
+
+def drawn_numbers(label: str, count: int) -> NDArray[np.float64]:
+    """Return numbers in 0..1 that look random, the same for a label on every machine."""
+    words = [sha256(f"{label}/{i}".encode()).digest()[:8] for i in range(count)]
+    return np.array([int.from_bytes(word, "little") >> 11 for word in words]) / 2.0**53
 
 
 def apply_split(pool: Examples, indices: dict[str, Indices]) -> dict[str, Examples]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Loss = Literal["cross_entropy"]
+#: What each means, and what it asks of the targets: ``nepsbench.training.objective``.
+Loss = Literal[
+    "cross_entropy", "binary_cross_entropy", "masked_binary_cross_entropy", "mse", "relative_l2"
+]
 #: A metric's name in the metric dictionary, without its split.
-MetricName = Literal["acc"]
+MetricName = Literal["acc", "f1_error", "map_error", "auroc_error", "mae8", "rel_l2"]
 
 
 @dataclass(frozen=True)

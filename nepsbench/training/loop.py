@@ -199,14 +199,13 @@ class _Tally:
         self._seen += len(targets)
 
     def metrics(self, split: str) -> Metrics:
-        """Return mean loss and metric; neither where the loss is not finite."""
+        """Return mean loss and, where it is defined, metric; neither if the loss is not finite."""
         total = self._loss_sum.item()
         if not math.isfinite(total):
             return {}
-        return {
-            f"{split}_loss": total / self._seen,
-            f"{split}_{self._metric}": self._meter.value(),
-        }
+        metric = self._meter.value()
+        loss = {f"{split}_loss": total / self._seen}
+        return loss if math.isnan(metric) else {**loss, f"{split}_{self._metric}": metric}
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:

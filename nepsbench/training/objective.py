@@ -1,46 +1,23 @@
-"""What a task asks of a network: the loss that training lowers, and the metric of a pass."""
+"""What a task asks of a network: the loss that training lowers.
+
+A map's targets have more channels than the truth where the loss or the metric must know more of
+each place: see the function. So a batch of targets is all that either needs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from nepsbench.datasets.task import Task
+from nepsbench.training.meters import Meter, new_meter, relative_l2_of_each
+
+__all__ = ["LossFunction", "Meter", "loss_function", "new_meter"]
 
 #: Maps outputs and targets of a batch to the mean loss of its examples.
 LossFunction = Callable[[Tensor, Tensor], Tensor]
-
-
-class Meter(Protocol):
-    """Sums up a metric over the batches of a pass."""
-
-    def add(self, outputs: Tensor, targets: Tensor) -> None:
-        """Take in a batch, in stored order where groups count."""
-
-    def value(self) -> float:
-        """Return the metric of all that was taken in."""
-
-
-class AccuracyMeter:
-    """The share of examples whose likeliest class is the right one, in percent."""
-
-    def __init__(self, groups: Tensor | None = None) -> None:
-        del groups
-        self._correct = torch.zeros((), dtype=torch.int64)
-        self._seen = 0
-
-    def add(self, outputs: Tensor, targets: Tensor) -> None:
-        """Take in logits (examples, classes) and labels (examples,)."""
-        self._correct = self._correct + (outputs.argmax(1) == targets).sum()
-        self._seen += len(targets)
-
-    def value(self) -> float:
-        """Return the accuracy in percent."""
-        return 100.0 * self._correct.item() / self._seen
 
 
 def loss_function(task: Task) -> LossFunction:
@@ -48,20 +25,40 @@ def loss_function(task: Task) -> LossFunction:
     return _LOSSES[task.loss]
 
 
-def new_meter(task: Task, *, groups: Tensor | None = None) -> Meter:
-    """Return a fresh meter of the metric of ``task``.
-
-    Args:
-        task: Names the metric.
-        groups: Which examples of the pass are judged as one, shape (examples,).
-    """
-    return _METERS[task.metric](groups)
-
-
 def cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
     """Return the mean cross entropy of logits (examples, classes) and labels (examples,)."""
     return F.cross_entropy(outputs, targets)
 
 
-_LOSSES: dict[str, LossFunction] = {"cross_entropy": cross_entropy}
-_METERS: dict[str, Callable[[Tensor | None], Meter]] = {"acc": AccuracyMeter}
+def binary_cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean over all labels of logits (examples, labels) and 0 or 1."""
+    return F.binary_cross_entropy_with_logits(outputs, targets.float())
+
+
+def masked_binary_cross_entropy(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean over all places of logits and targets (mask, ignored).
+
+    Ignored places have logit and mask 0, so each adds log 2 and no gradient, as published
+    (NAS-Bench-360, after deepCR).
+    """
+    kept = 1 - targets[:, 1:2].float()
+    return F.binary_cross_entropy_with_logits(outputs * kept, targets[:, :1].float() * kept)
+
+
+def mean_squared_error(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean over all places of outputs and targets (truth, more of each place)."""
+    return F.mse_loss(outputs, targets[:, : outputs.shape[1]])
+
+
+def relative_l2(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Return the mean over examples of :func:`relative_l2_of_each`."""
+    return relative_l2_of_each(outputs, targets).mean()
+
+
+_LOSSES: dict[str, LossFunction] = {
+    "cross_entropy": cross_entropy,
+    "binary_cross_entropy": binary_cross_entropy,
+    "masked_binary_cross_entropy": masked_binary_cross_entropy,
+    "mse": mean_squared_error,
+    "relative_l2": relative_l2,
+}

@@ -86,7 +86,7 @@ class TrialData:
 
     def _normalised(self, inputs: Tensor) -> Tensor:
         if self.mean is None or self.std is None:
-            return inputs
+            return inputs.float()
         return inputs.float().sub_(self.mean).div_(self.std)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nepsbench.datasets.about import About
 from nepsbench.datasets.download import download
 from nepsbench.datasets.examples import Examples, Splits, check_images
 from nepsbench.datasets.image_folder import read_image_zip
@@ -36,6 +37,22 @@ CLASSES = (
 )  # fmt: skip
 _TRAIN_SIZE, _TEST_SIZE = 50_000, 10_000
 _PIXELS = 3 * 32 * 32
+TASK = classification(CLASSES)
+
+ABOUT = About(
+    title="colour photographs of animals and vehicles",
+    shape=(3, 32, 32),
+    task=TASK,
+    sizes=(40_000, 10_000, 10_000),
+    files=" or ".join(f"`{name}`" for name in ARCHIVES),
+    steps="normalised by channel",
+    split="the published test images; the fifth training batch is valid, as in NASBench-PyTorch",
+    publication="Krizhevsky, Learning Multiple Layers of Features from Tiny Images (2009)",
+    licence="not stated",
+    trap="NAS-Bench-201 and NAS-HPO-Bench-II train on 25,000 of the images and validate on 25,000",
+    address=ADDRESS,
+    also="zips of `train/<class>/*.jpg` and `test/<class>/*.jpg`: other pixels, another version",
+)
 
 
 def read(source: Path | None) -> Splits:
@@ -70,7 +87,7 @@ def _read_archive(content: bytes, *, name: str, origin: str) -> Splits:
     check_images(pool, shape=(_TRAIN_SIZE, 3, 32, 32), classes=len(CLASSES), origin=origin)
     check_images(test, shape=(_TEST_SIZE, 3, 32, 32), classes=len(CLASSES), origin=origin)
     split = apply_split(pool, stored_split("cifar10", len(pool)))
-    return Splits(**split, test=test, task=classification(CLASSES))
+    return Splits(**split, test=test, task=TASK)
 
 
 def parse_archive(content: bytes, *, origin: str) -> tuple[Examples, Examples]:
@@ -150,4 +167,4 @@ def _read_zips(paths: list[Path]) -> Splits:
         )
     pool = merged["train"]
     drawn = draw_split(pool.targets, name="cifar10", sizes={"valid": len(pool) // 5})
-    return Splits(**apply_split(pool, drawn), test=merged["test"], task=classification(CLASSES))
+    return Splits(**apply_split(pool, drawn), test=merged["test"], task=TASK)

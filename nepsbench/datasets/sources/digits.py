@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nepsbench.datasets.about import About
 from nepsbench.datasets.examples import Examples, Splits, check_images
 from nepsbench.datasets.splits import apply_split, stored_split
 from nepsbench.datasets.task import classification
@@ -16,6 +17,20 @@ from nepsbench.errors import DatasetError
 
 _SHAPE = (1797, 1, 8, 8)
 _BRIGHTEST = 16.0
+TASK = classification(tuple(str(digit) for digit in range(10)))
+
+ABOUT = About(
+    title="handwritten digits",
+    shape=(1, 8, 8),
+    task=TASK,
+    sizes=(1077, 360, 360),
+    files="none: scikit-learn ships it",
+    steps="17 grey levels spread over 0 to 255; normalised by channel",
+    split="ours, stratified",
+    publication="Alpaydin and Kaynak, UCI (1998)",
+    licence="CC BY 4.0",
+    trap="small: for demonstrations",
+)
 
 
 def read(source: Path | None) -> Splits:
@@ -37,5 +52,5 @@ def read(source: Path | None) -> Splits:
     check_images(pool, shape=_SHAPE, classes=10, origin="scikit-learn's digits")
     return Splits(
         **apply_split(pool, stored_split("digits", len(pool))),
-        task=classification(tuple(str(digit) for digit in range(10))),
+        task=TASK,
     )

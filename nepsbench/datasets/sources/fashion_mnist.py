@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nepsbench.datasets.about import About
 from nepsbench.datasets.download import download
 from nepsbench.datasets.examples import Examples, Splits, check_images
 from nepsbench.datasets.splits import apply_split, stored_split
@@ -43,6 +44,21 @@ CLASSES = (
     "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
 )  # fmt: skip
 _UNSIGNED_BYTE = 8
+TASK = classification(CLASSES)
+
+ABOUT = About(
+    title="articles of clothing",
+    shape=(1, 28, 28),
+    task=TASK,
+    sizes=(54_000, 6_000, 10_000),
+    files=", ".join(f"`{name}`" for name in CONTENT),
+    steps="normalised by channel",
+    split="the published test images; of the others a tenth, stratified, is valid (ours)",
+    publication="Xiao, Rasul and Vollgraf, arXiv:1708.07747",
+    licence="MIT",
+    trap="JAHS-Bench-201 trains on 63,000 of all 70,000 images and tests on 7,000",
+    address=ADDRESS,
+)
 
 
 def read(source: Path | None) -> Splits:
@@ -61,7 +77,7 @@ def read(source: Path | None) -> Splits:
     return Splits(
         **apply_split(pool, stored_split("fashion_mnist", len(pool))),
         test=test,
-        task=classification(CLASSES),
+        task=TASK,
     )
 
 
