@@ -11,6 +11,7 @@ import nepsbench
 from nepsbench.cli import (
     campaign,
     cluster,
+    datasets,
     imports,
     info,
     jobs,
@@ -35,6 +36,7 @@ app.add_typer(jobs.app, name="jobs")
 app.add_typer(worker.app, name="worker")
 app.add_typer(cluster.app, name="cluster")
 app.add_typer(campaign.app, name="campaign")
+app.add_typer(datasets.app, name="datasets")
 app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(surrogate.app, name="surrogate")
 app.add_typer(release.app, name="release")

@@ -7,13 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nepsbench.datasets.preparation import dataset_names, prepare
+from nepsbench.datasets.preparation import about, dataset_names, prepare
 from nepsbench.datasets.record import DatasetRecord
 
 if TYPE_CHECKING:
     from nepsbench.datasets.opening import Dataset, open_dataset
 
-__all__ = ["Dataset", "DatasetRecord", "dataset_names", "open_dataset", "prepare"]
+__all__ = [
+    "Dataset",
+    "DatasetRecord",
+    "about",
+    "dataset_names",
+    "open_dataset",
+    "prepare",
+]
 
 
 def __getattr__(name: str) -> Any:

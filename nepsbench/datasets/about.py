@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nepsbench.datasets.task import Task
+from nepsbench.schema import METRICS_BY_NAME
 
 
 @dataclass(frozen=True)
@@ -38,3 +39,25 @@ class About:
     trap: str
     address: str = ""
     also: str = ""
+
+    def facts(self) -> dict[str, str]:
+        """Return what the docs and the CLI say, in their order, by what it is."""
+        sizes = ", ".join(f"{size:,}" for size in self.sizes)
+        place = " for each place" if self.task.dense else ""
+        direction = METRICS_BY_NAME[f"valid_{self.task.metric}"].direction
+        named = {
+            "input": " x ".join(str(length) for length in self.shape),
+            "outputs": f"{self.task.outputs}{place}",
+            "train, valid, test": sizes,
+            "files": self.files,
+            "or": self.also,
+            "download": self.address,
+            "steps": self.steps,
+            "split": self.split,
+            "loss": f"`{self.task.loss}`",
+            "metric": f"`{self.task.metric}`, {direction}",
+            "source": self.publication,
+            "licence": self.licence,
+            "trap": self.trap,
+        }
+        return {fact: text for fact, text in named.items() if text}

@@ -123,7 +123,7 @@ def _read(path: Path, *, mapped: bool) -> tuple[int, NDArray[Any]]:
             raise DatasetError(f"{path}: no such file; get the published files") from None
         raise DatasetError(f"{path}: truncated or no wav file ({error}); get it again") from None
     except Exception as error:  # a damaged file can raise anything
-        raise DatasetError(f"{path}: no sound wav file ({error}); get it again") from None
+        raise DatasetError(f"{path}: truncated or no wav file ({error}); get it again") from None
     if not len(values):
         raise DatasetError(f"{path}: holds no sound; get it again")
     return rate, values

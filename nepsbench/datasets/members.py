@@ -19,7 +19,7 @@ def open_members(folder: Path, archive: str) -> Callable[[str], bytes]:
     """
     packed = folder / archive
     if not packed.is_file():
-        return lambda name: _from_folder(folder, name)
+        return lambda name: _from_folder(folder, name, archive)
     try:
         members = zipfile.ZipFile(packed)
     except (zipfile.BadZipFile, OSError):
@@ -37,9 +37,9 @@ def open_members(folder: Path, archive: str) -> Callable[[str], bytes]:
     return read
 
 
-def _from_folder(folder: Path, name: str) -> bytes:
+def _from_folder(folder: Path, name: str, archive: str) -> bytes:
     path = folder / name
     try:
         return path.read_bytes()
     except OSError:
-        raise DatasetError(f"{path}: no such file; get the published files") from None
+        raise DatasetError(f"{path}: no such file; put {archive}, or its content, there") from None

@@ -32,8 +32,8 @@ ABOUT = About(
     task=TASK,
     sizes=(36_796, 4_170, 10_231),
     files="Zenodo's `FSD50K.ground_truth/`, `FSD50K.dev_audio/` and `FSD50K.eval_audio/`, "
-    "unpacked; or NAS-Bench-360's `audio.zip`, unpacked (`lbl_map.json`, `tr.csv`, `val.csv`, `eval.csv` and "
-    "wavs of chunks)",
+    "unpacked; or NAS-Bench-360's `audio.zip`, unpacked (`lbl_map.json`, `tr.csv`, `val.csv`, "
+    "`eval.csv` and wavs of chunks)",
     steps="22,050 values a second; chunks of a second, half a second apart; 96 mel bands each "
     "10 ms in dB, at most 80 below the loudest, less their mean; stored in half precision",
     split="FSD50K's: train and val of its development clips, its evaluation clips",
