@@ -39,13 +39,13 @@ def read_wav(path: Path) -> FloatArray:
 
     rate, values = _read(path, mapped=False)
     if values.dtype == np.uint8:
-        sound = (values.astype(np.float32) - 128) / 128
+        sound: FloatArray = (values - np.float32(128)).astype(np.float32) / np.float32(128)
     elif np.issubdtype(values.dtype, np.integer):
-        sound = values.astype(np.float32) / -float(np.iinfo(values.dtype).min)
+        sound = values.astype(np.float32) / np.float32(-float(np.iinfo(values.dtype).min))
     else:
         sound = values.astype(np.float32)
     if sound.ndim == 2:
-        sound = sound.mean(1)
+        sound = sound.mean(1, dtype=np.float32)
     if rate == RATE:
         return sound
     divisor = math.gcd(rate, RATE)

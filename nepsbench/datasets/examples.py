@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -58,6 +59,11 @@ class Splits:
     test: Examples
     task: Task
     kind: InputKind = "pixels"
+
+    @classmethod
+    def of(cls, parts: Mapping[str, Examples], task: Task, kind: InputKind = "pixels") -> Splits:
+        """Return the splits of ``parts``, which are called train, valid and test."""
+        return cls(parts["train"], parts["valid"], parts["test"], task, kind)
 
     def items(self) -> tuple[tuple[str, Examples], ...]:
         """Return the splits with their names."""

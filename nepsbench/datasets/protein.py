@@ -46,7 +46,7 @@ class Protein:
     @property
     def side(self) -> int:
         """Places in a row, padding included."""
-        return self.residues.shape[1] + 2 * PADDING
+        return int(self.residues.shape[1]) + 2 * PADDING
 
     def part(self, row: int, column: int, side: int) -> tuple[NDArray[np.float16], FloatArray]:
         """Return a square of the padded maps, filled up with padding: features, and targets.

@@ -47,7 +47,9 @@ def relative_l2_of_each(outputs: Tensor, targets: Tensor) -> Tensor:
     """
     truth, scale, offset = targets.unbind(1)
     error = outputs.squeeze(1) * scale + offset - truth
-    return error.flatten(1).norm(dim=1) / truth.flatten(1).norm(dim=1)
+    off, whole = (torch.linalg.vector_norm(maps.flatten(1), dim=1) for maps in (error, truth))
+    relative: Tensor = off / whole
+    return relative
 
 
 class AccuracyMeter:
@@ -97,10 +99,10 @@ class VotedF1Meter:
         from sklearn.metrics import f1_score
 
         self._score = f1_score
-        self._groups = None if groups is None else groups.numpy()
+        self._groups = None if groups is None else groups.cpu().numpy()
         self._classes = 0
-        self._found: list[FloatArray] = []
-        self._true: list[FloatArray] = []
+        self._found: list[NDArray[np.int64]] = []
+        self._true: list[NDArray[np.int64]] = []
 
     def add(self, outputs: Tensor, targets: Tensor) -> None:
         """Take in logits (examples, classes) and labels (examples,)."""
@@ -134,7 +136,7 @@ class _LabelMeter:
     """Keeps logits and labels of a pass; a group's logits are averaged."""
 
     def __init__(self, groups: Tensor | None = None) -> None:
-        self._groups = None if groups is None else groups.numpy()
+        self._groups = None if groups is None else groups.cpu().numpy()
         self._logits: list[FloatArray] = []
         self._labels: list[NDArray[Any]] = []
 
@@ -231,7 +233,7 @@ class LongRangeMaeMeter:
     """
 
     def __init__(self, groups: Tensor | None = None) -> None:
-        self._groups = None if groups is None else groups.numpy()
+        self._groups = None if groups is None else groups.cpu().numpy()
         self._seen = 0
         self._places: list[NDArray[np.int64]] = []
         self._values: list[FloatArray] = []

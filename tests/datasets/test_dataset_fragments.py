@@ -16,7 +16,11 @@ from PIL import Image
 from nepsbench.datasets import Dataset, open_dataset, prepare
 from nepsbench.datasets.sources import fashion_mnist
 from nepsbench.datasets.sphere import project
+from nepsbench.spaces import get_space
+from nepsbench.training.loop import TrainingState, train_epochs
 from nepsbench.training.objective import loss_function, new_meter
+from nepsbench.training.recipe import Augmentation, get_recipe
+from nepsbench.training.trial_data import prepare_trial_data
 
 DATA = Path(os.environ.get("NEPSBENCH_SHARED_DATA", "."))
 needs_data = pytest.mark.skipif(
@@ -123,3 +127,21 @@ def test_the_published_test_files_of_fashion_mnist_are_known():
     images = fashion_mnist._content("t10k-images-idx3-ubyte.gz", folder)
     assert sha256(images).hexdigest() == fashion_mnist.CONTENT["t10k-images-idx3-ubyte.gz"]
     assert fashion_mnist.parse_idx(images, origin="x").shape == (10_000, 28, 28)
+
+
+def test_darcy_flow_is_learned_by_the_training_loop(tmp_path):
+    dataset = prepared("darcy_flow", tmp_path, DATA / "darcy_flow" / "darcy.npz")
+    recipe = get_recipe("nepsbench101").model_copy(
+        update={"augmentation": Augmentation(), "batch_size": 20, "learning_rate": 0.1}
+    )
+    settings = recipe.settings(get_space("nepsbench101").defaults | {"Resolution": 1.0})
+    data = prepare_trial_data(dataset, settings)
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 5, padding=2), torch.nn.ReLU(), torch.nn.Conv2d(8, 1, 5, padding=2)
+    )
+    state = TrainingState(network, torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9))
+    epochs = list(train_epochs(state, data, settings=settings, seed=1, until=3))
+    assert epochs[-1]["valid_rel_l2"] < 0.8 * epochs[0]["valid_rel_l2"]
+    assert epochs[-1]["test_loss"] == pytest.approx(epochs[-1]["test_rel_l2"], rel=1e-5)
+    assert "valid_acc" not in epochs[-1]

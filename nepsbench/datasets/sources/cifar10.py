@@ -87,7 +87,7 @@ def _read_archive(content: bytes, *, name: str, origin: str) -> Splits:
     check_images(pool, shape=(_TRAIN_SIZE, 3, 32, 32), classes=len(CLASSES), origin=origin)
     check_images(test, shape=(_TEST_SIZE, 3, 32, 32), classes=len(CLASSES), origin=origin)
     split = apply_split(pool, stored_split("cifar10", len(pool)))
-    return Splits(**split, test=test, task=TASK)
+    return Splits.of({**split, "test": test}, TASK)
 
 
 def parse_archive(content: bytes, *, origin: str) -> tuple[Examples, Examples]:
@@ -167,4 +167,4 @@ def _read_zips(paths: list[Path]) -> Splits:
         )
     pool = merged["train"]
     drawn = draw_split(pool.targets, name="cifar10", sizes={"valid": len(pool) // 5})
-    return Splits(**apply_split(pool, drawn), test=merged["test"], task=TASK)
+    return Splits.of({**apply_split(pool, drawn), "test": merged["test"]}, TASK)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tarfile
 from dataclasses import replace
-from hashlib import md5
 from io import BytesIO
 from pathlib import Path
 
@@ -16,9 +15,8 @@ import numpy as np
 
 from nepsbench.datasets.about import About
 from nepsbench.datasets.arrays import require_labels
-from nepsbench.datasets.download import download
 from nepsbench.datasets.examples import Examples, Splits, check_images
-from nepsbench.datasets.published import published_files
+from nepsbench.datasets.published import published_content
 from nepsbench.datasets.task import Task
 from nepsbench.errors import DatasetError
 from nepsbench.plain_pickle import load_plain
@@ -26,7 +24,7 @@ from nepsbench.plain_pickle import load_plain
 FILE = "cifar-100-python.tar.gz"
 ADDRESS = f"https://www.cs.toronto.edu/~kriz/{FILE}"
 #: As their publisher gives it.
-MD5 = "eb9058c3a382ffc7106e4002c42a8d85"
+CHECKSUM = "md5:eb9058c3a382ffc7106e4002c42a8d85"
 _TRAIN, _TEST = 50_000, 10_000
 _CLASSES = 100
 TASK = Task("cross_entropy", "acc", outputs=_CLASSES)
@@ -70,15 +68,9 @@ def read_archive(source: Path | None) -> tuple[Examples, Examples, tuple[str, ..
     Raises:
         DatasetError: If the archive is missing, truncated, or not the published one.
     """
-    if source is None:
-        origin, content = ADDRESS, download(ADDRESS)
-    else:
-        (path,) = published_files(source, (FILE,), dataset="cifar100")
-        origin, content = str(path), path.read_bytes()
-    if md5(content, usedforsecurity=False).hexdigest() != MD5:
-        raise DatasetError(
-            f"{origin}: truncated, or not the published file (its checksum differs); get it again"
-        )
+    content, origin = published_content(
+        source, FILE, dataset="cifar100", checksum=CHECKSUM, address=ADDRESS
+    )
     pool, test, classes = parse_archive(content, origin=origin)
     for images, size in ((pool, _TRAIN), (test, _TEST)):
         check_images(images, shape=(size, 3, 32, 32), classes=_CLASSES, origin=origin)

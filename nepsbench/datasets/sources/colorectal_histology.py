@@ -6,23 +6,20 @@ JAHS-Bench-201.
 
 from __future__ import annotations
 
-from hashlib import sha384
 from pathlib import Path
 
 from nepsbench.datasets.about import About
-from nepsbench.datasets.download import download
 from nepsbench.datasets.examples import Splits, check_images
 from nepsbench.datasets.labelled_zip import read_labelled_zip
-from nepsbench.datasets.published import published_files
+from nepsbench.datasets.published import published_content
 from nepsbench.datasets.splits import apply_split, stored_split
 from nepsbench.datasets.task import classification
-from nepsbench.errors import DatasetError
 
 FILE = "Kather_texture_2016_image_tiles_5000.zip"
 ADDRESS = f"https://zenodo.org/record/53169/files/{FILE}"
 #: As OpenFL's tutorial checks it.
-SHA384 = (
-    "7d86abe1d04e68b77c055820c2a4c582a1d25d2983e38ab7"
+CHECKSUM = (
+    "sha384:7d86abe1d04e68b77c055820c2a4c582a1d25d2983e38ab7"
     "24eac75affce8b7cb2cbf5ba68848dcfd9d84005d87d6790"
 )
 CLASSES = (
@@ -53,15 +50,9 @@ def read(source: Path | None) -> Splits:
     Raises:
         DatasetError: If the zip is missing, truncated, or not the published one.
     """
-    if source is None:
-        origin, content = ADDRESS, download(ADDRESS)
-    else:
-        (path,) = published_files(source, (FILE,), dataset="colorectal_histology")
-        origin, content = str(path), path.read_bytes()
-    if sha384(content).hexdigest() != SHA384:
-        raise DatasetError(
-            f"{origin}: truncated, or not the published file (its checksum differs); get it again"
-        )
+    content, origin = published_content(
+        source, FILE, dataset="colorectal_histology", checksum=CHECKSUM, address=ADDRESS
+    )
     pool = read_labelled_zip(content, classes=CLASSES, side=_SIDE, origin=origin)
     check_images(pool, shape=(_SIZE, 3, _SIDE, _SIDE), classes=len(CLASSES), origin=origin)
-    return Splits(**apply_split(pool, stored_split("colorectal_histology", _SIZE)), task=TASK)
+    return Splits.of(apply_split(pool, stored_split("colorectal_histology", _SIZE)), TASK)

@@ -53,7 +53,8 @@ def parse_file(path: Path, *, train: int | None = None, test: int | None = None)
         DatasetError: If the file is missing, truncated, or of another shape.
     """
     sizes = {"train": train, "val": None, "test": test}
-    return Splits(*(_sequences(path, *entry) for entry in sizes.items()), TASK, "numbers")
+    train_part, valid_part, test_part = (_sequences(path, *entry) for entry in sizes.items())
+    return Splits(train_part, valid_part, test_part, TASK, "numbers")
 
 
 def _sequences(path: Path, split: str, size: int | None) -> Examples:

@@ -50,7 +50,4 @@ def read(source: Path | None) -> Splits:
     pixels = np.round(data * (255.0 / _BRIGHTEST)).astype(np.uint8).reshape(-1, 1, 8, 8)
     pool = Examples(pixels, labels.astype(np.int64))
     check_images(pool, shape=_SHAPE, classes=10, origin="scikit-learn's digits")
-    return Splits(
-        **apply_split(pool, stored_split("digits", len(pool))),
-        task=TASK,
-    )
+    return Splits.of(apply_split(pool, stored_split("digits", len(pool))), TASK)

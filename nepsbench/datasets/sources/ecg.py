@@ -110,7 +110,7 @@ def windowed(data: list[Recording], labels: list[str]) -> Splits:
         signals = [_signal(data[index], int(numbers[index])) for index in split[name]]
         return cut_windows(signals, _WINDOW, within=False, grouped=name != "train")
 
-    return Splits(*(windows(name) for name in ("train", "valid", "test")), TASK, "numbers")
+    return Splits.of({name: windows(name) for name in split}, TASK, "numbers")
 
 
 def _signal(recording: Recording, label: int) -> Signal:

@@ -74,11 +74,8 @@ def read(source: Path | None) -> Splits:
         _images(contents, prefix=prefix, size=size)
         for prefix, size in (("train", 60_000), ("t10k", 10_000))
     )
-    return Splits(
-        **apply_split(pool, stored_split("fashion_mnist", len(pool))),
-        test=test,
-        task=TASK,
-    )
+    parts = apply_split(pool, stored_split("fashion_mnist", len(pool)))
+    return Splits.of({**parts, "test": test}, TASK)
 
 
 def parse_idx(content: bytes, *, origin: str) -> NDArray[np.uint8]:

@@ -87,7 +87,7 @@ def spectrograms(clips: Clips) -> Splits:
         for split, found in clips.splits.items()
     }
     task = Task(TASK.loss, TASK.metric, outputs=len(clips.vocabulary), classes=clips.vocabulary)
-    return Splits(**parts, task=task, kind="numbers")
+    return Splits.of(parts, task, "numbers")
 
 
 def _examples(

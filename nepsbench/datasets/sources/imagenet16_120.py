@@ -6,14 +6,13 @@ selection: Dong and Yang, NAS-Bench-201 (ICLR 2020).
 
 from __future__ import annotations
 
-from hashlib import md5
 from pathlib import Path
 
 import numpy as np
 
 from nepsbench.datasets.about import About
 from nepsbench.datasets.examples import Examples, Splits, check_images
-from nepsbench.datasets.published import published_files
+from nepsbench.datasets.published import published_content
 from nepsbench.datasets.splits import apply_split, stored_split
 from nepsbench.datasets.task import Task
 from nepsbench.errors import DatasetError
@@ -59,21 +58,18 @@ def read(source: Path | None) -> Splits:
         DatasetError: If a file is missing, truncated, or not the published one.
     """
     checksums = {**TRAIN_FILES, **TEST_FILES}
-    paths = published_files(source, tuple(checksums), dataset="imagenet16_120")
     batches = []
-    for path, checksum in zip(paths, checksums.values(), strict=True):
-        content = path.read_bytes()
-        if md5(content, usedforsecurity=False).hexdigest() != checksum:
-            raise DatasetError(
-                f"{path}: truncated, or not the published file (its checksum differs); get it again"
-            )
-        batches.append(parse_batch(content, origin=str(path)))
+    for name, digits in checksums.items():
+        content, origin = published_content(
+            source, name, dataset="imagenet16_120", checksum=f"md5:{digits}"
+        )
+        batches.append(parse_batch(content, origin=origin))
     *train, held_out = batches
     pool = Examples(*(np.concatenate([getattr(b, part) for b in train])
                       for part in ("inputs", "targets")))  # fmt: skip
     for images, size in ((pool, _TRAIN), (held_out, _HELD_OUT)):
         shape = (size, 3, _SIDE, _SIDE)
-        check_images(images, shape=shape, classes=_CLASSES, origin=str(paths[0].parent))
+        check_images(images, shape=shape, classes=_CLASSES, origin="imagenet16_120")
     halves = apply_split(held_out, stored_split("imagenet16_120", _HELD_OUT))
     return Splits(train=pool, valid=halves["valid"], test=halves["test"], task=TASK)
 

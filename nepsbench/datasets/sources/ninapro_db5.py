@@ -6,7 +6,6 @@ NAS-Bench-360.
 
 from __future__ import annotations
 
-from hashlib import md5
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,8 @@ from numpy.typing import NDArray
 
 from nepsbench.datasets.about import About
 from nepsbench.datasets.arrays import parse_npy, read_npz, require_labels, require_shape
-from nepsbench.datasets.download import download
 from nepsbench.datasets.examples import Examples, Splits
-from nepsbench.datasets.published import published_files
+from nepsbench.datasets.published import published_content
 from nepsbench.datasets.task import Task
 from nepsbench.datasets.windows import Signal, cut_windows
 from nepsbench.errors import DatasetError
@@ -33,6 +31,7 @@ CONTENT = {
     "ninapro_test.npy": "8a2b2cf87d5a5cf3986db2d67ebcfa18",
     "label_test.npy": "807b502000dba69ae0111063970ac5d2",
 }
+_SUFFIXES = {"train": "train", "valid": "val", "test": "test"}
 _SIZES = (2638, 659, 659)
 _WINDOW, _CHANNELS, _CLASSES = 52, 16, 18
 #: Of 8-bit signals, so that they lie in -1 to 1.
@@ -67,15 +66,14 @@ def read(source: Path | None) -> Splits:
     if source is not None and source.suffix == ".npz":
         return _read_armband(source)
     contents = {}
-    paths = published_files(source, tuple(CONTENT), dataset="ninapro_db5") if source else []
-    for name, path in zip(CONTENT, paths or [None] * len(CONTENT), strict=True):
-        origin = str(path) if path else f"{ADDRESS}/{name}"
-        content = path.read_bytes() if path else download(origin)
-        if md5(content, usedforsecurity=False).hexdigest() != CONTENT[name]:
-            raise DatasetError(
-                f"{origin}: truncated, or not the published file (its checksum differs); get it "
-                "again"
-            )
+    for name, digits in CONTENT.items():
+        content, origin = published_content(
+            source,
+            name,
+            dataset="ninapro_db5",
+            checksum=f"md5:{digits}",
+            address=f"{ADDRESS}/{name}",
+        )
         contents[name] = parse_npy(content, origin=origin)
     return parse_arrays(contents, sizes=_SIZES)
 
@@ -88,15 +86,15 @@ def parse_arrays(
     Raises:
         DatasetError: If an array has another shape, or a label is no gesture.
     """
-    examples = []
-    for split, size in zip(("train", "val", "test"), sizes, strict=True):
-        name, labels_name = f"ninapro_{split}.npy", f"label_{split}.npy"
+    parts = {}
+    for (split, suffix), size in zip(_SUFFIXES.items(), sizes, strict=True):
+        name, labels_name = f"ninapro_{suffix}.npy", f"label_{suffix}.npy"
         windows, labels = contents[name], contents[labels_name]
         require_shape(windows, (size, _WINDOW, _CHANNELS), origin=name, what="the array")
         require_shape(labels, (len(windows),), origin=labels_name, what="the array")
         inputs = np.asarray(windows, np.float32).transpose(0, 2, 1)[:, None]
-        examples.append(Examples(inputs, require_labels(labels, _CLASSES, origin=labels_name)))
-    return Splits(*examples, TASK, "numbers")
+        parts[split] = Examples(inputs, require_labels(labels, _CLASSES, origin=labels_name))
+    return Splits.of(parts, TASK, "numbers")
 
 
 def _read_armband(path: Path) -> Splits:
@@ -117,7 +115,9 @@ def _read_armband(path: Path) -> Splits:
         of_session[int(session[start])].append(Signal(values, int(label[start]), _WINDOW))
     *train, valid, test = of_session.values()
     return Splits(
-        *(_armband_windows(part) for part in ([s for part in train for s in part], valid, test)),
+        _armband_windows([signal for part in train for signal in part]),
+        _armband_windows(valid),
+        _armband_windows(test),
         Task("cross_entropy", "acc", outputs=classes, classes=tuple(map(str, range(classes)))),
         "numbers",
     )

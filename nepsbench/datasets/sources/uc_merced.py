@@ -48,4 +48,4 @@ def read(source: Path | None) -> Splits:
     (path,) = published_files(source, (FILE,), dataset="uc_merced")
     pool = read_labelled_zip(path.read_bytes(), classes=CLASSES, side=_SIDE, origin=str(path))
     check_images(pool, shape=(_SIZE, 3, _SIDE, _SIDE), classes=len(CLASSES), origin=str(path))
-    return Splits(**apply_split(pool, stored_split("uc_merced", _SIZE)), task=TASK)
+    return Splits.of(apply_split(pool, stored_split("uc_merced", _SIZE)), TASK)
