@@ -73,14 +73,14 @@ def test_darcy_flow_of_16_by_16(tmp_path):
 def test_hearts_of_physionet(tmp_path):
     whole = DATA / "ecg_physionet2017" / "shared_400.zip"
     with zipfile.ZipFile(whole) as archive:
-        lines = archive.read("REFERENCE.csv").decode().splitlines()[::8]
+        lines = archive.read("REFERENCE.csv").decode().splitlines()[::16]
     part = tmp_path / "part.zip"
     part_of_zip(whole, part, [f"{line.split(',')[0]}.mat" for line in lines])
     with zipfile.ZipFile(part, "a") as archive:
         archive.writestr("REFERENCE.csv", "\n".join(lines))
     dataset = prepared("ecg", tmp_path, part)
     assert dataset.record.shape == (1, 1000)
-    assert len(dataset.valid.groups.unique()) == 5
+    assert len(dataset.valid.groups.unique()) == 2
     assert 0 <= learn(dataset) <= 1
 
 
@@ -141,7 +141,7 @@ def test_darcy_flow_is_learned_by_the_training_loop(tmp_path):
         torch.nn.Conv2d(3, 8, 5, padding=2), torch.nn.ReLU(), torch.nn.Conv2d(8, 1, 5, padding=2)
     )
     state = TrainingState(network, torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9))
-    epochs = list(train_epochs(state, data, settings=settings, seed=1, until=3))
-    assert epochs[-1]["valid_rel_l2"] < 0.8 * epochs[0]["valid_rel_l2"]
+    epochs = list(train_epochs(state, data, settings=settings, seed=1, until=2))
+    assert epochs[-1]["valid_rel_l2"] < 0.4  # the mean of all maps has 0.48
     assert epochs[-1]["test_loss"] == pytest.approx(epochs[-1]["test_rel_l2"], rel=1e-5)
     assert "valid_acc" not in epochs[-1]

@@ -37,7 +37,8 @@ ABOUT = About(
     publication="Li et al., arXiv:2010.08895",
     licence="MIT",
     trap="the published training loss is the sum over a batch, ours the mean: for the same steps "
-    "multiply the learning rate by the batch size and divide the weight decay by it",
+    "multiply the learning rate by the batch size and divide the weight decay by it. If the files "
+    "are MATLAB's version 7.3, h5py is needed",
     also="an `.npz` with one pair of arrays `*train*_x`, `*train*_y` and one of the same grid "
     "`*test*_x`, `*test*_y`; the last tenth of the training rows is valid",
 )

@@ -30,6 +30,8 @@ TASK = Task(
 )
 _PICKLE, _REFERENCE = "challenge2017.pkl", "REFERENCE.csv"
 _RECORDS, _WINDOW, _STEP = 8528, 1000, 500
+#: So that a tenth is one.
+_FEWEST = 10
 #: The rarer a class, the closer its windows: the step is divided by this.
 _STEP_DIVISORS = (1, 6, 2, 20)
 
@@ -90,7 +92,7 @@ def windowed(data: list[Recording], labels: list[str]) -> Splits:
         labels: A code each.
 
     Raises:
-        DatasetError: If a label is none of the codes.
+        DatasetError: If a label is none of the codes, or there are too few recordings.
     """
     unknown = set(labels) - set(CODES)
     if unknown:
@@ -98,6 +100,8 @@ def windowed(data: list[Recording], labels: list[str]) -> Splits:
             f"ecg: a label {sorted(unknown)[0]!r}, expected {', '.join(CODES)}; get the published "
             "labels"
         )
+    if len(data) < _FEWEST:
+        raise DatasetError(f"ecg: {len(data)} recordings, at least {_FEWEST} are needed; add some")
     numbers = np.array([CODES.index(label) for label in labels])
     tenth = len(data) // 10
     split = (

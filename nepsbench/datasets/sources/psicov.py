@@ -115,4 +115,7 @@ def _windows(proteins: Iterator[Protein]) -> Examples:
                 inputs.append(features)
                 targets.append(maps)
                 groups.append(number)
-    return Examples(np.stack(inputs), np.stack(targets), np.array(groups, np.int64))
+    windows = scratch_array((len(inputs), CHANNELS, SIDE, SIDE), np.float16)
+    for index, features in enumerate(inputs):
+        windows[index] = features
+    return Examples(windows, np.stack(targets), np.array(groups, np.int64))
