@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from nepsbench.client.batch import Order, Terms, Trained
     from nepsbench.spaces import Space
 
-#: What the table shows of the last epoch, where a trial has it.
-_SHOWN = ("train_loss", "valid_acc", "test_acc", "runtime")
-
 
 def train(
     configurations: list[str] | None = typer.Argument(
@@ -125,12 +122,29 @@ def _line(trained: Trained, terms: Terms) -> str:
     return json.dumps({**about, "curve": rows})
 
 
+def _shown() -> list[str]:
+    """Return what the table tells of the last epoch, where a trial has it.
+
+    That is the training loss, what the dataset is judged by, and the time.
+    """
+    from nepsbench.schema import TRAINED_METRICS
+
+    judged = [
+        metric.name
+        for metric in TRAINED_METRICS
+        if metric.split in ("valid", "test")
+        and metric.reproducible
+        and not metric.name.endswith("_loss")
+    ]
+    return ["train_loss", *judged, "runtime"]
+
+
 def _print_table(ended: list[Trained]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    names = [name for name in _SHOWN if any(name in each.last for each in ended)]
+    names = [name for name in _shown() if any(name in each.last for each in ended)]
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("config_id", "seed", "status", "epoch", *names):
         table.add_column(name, justify="left" if name in ("config_id", "status") else "right")
