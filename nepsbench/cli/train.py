@@ -127,11 +127,11 @@ def _shown() -> list[str]:
 
     That is the training loss, what the dataset is judged by, and the time.
     """
-    from nepsbench.schema import TRAINED_METRICS
+    from nepsbench.schema import TASK_METRICS, TRAINED_METRICS
 
     judged = [
         metric.name
-        for metric in TRAINED_METRICS
+        for metric in (*TRAINED_METRICS, *TASK_METRICS)
         if metric.split in ("valid", "test")
         and metric.reproducible
         and not metric.name.endswith("_loss")

@@ -14,12 +14,15 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 from training_jobs import journal_records, left, trial
 
 from nepsbench.errors import CorruptedFileError, SpecError
 from nepsbench.kept import KeepRule, column_of, kept_in, weights_path
 from nepsbench.training import trial as trial_module
+from nepsbench.training.keeping import Keeper, Kept
 from nepsbench.training.live import LiveTrial, open_terms
+from nepsbench.training.loop import TrainingState
 from nepsbench.training.recipe import Settings
 from nepsbench.training.weights import decode_weights, encode_weights, load_network
 from nepsbench.training.worker import run_worker
@@ -156,6 +159,21 @@ def test_a_killed_and_resumed_worker_process_keeps_the_same_weights(make_job):
     assert files_below(job.parents[1]) == files_below(undisturbed.parents[1])
     for model_idx in (1, 2):
         assert kept_by(job, model_idx) == kept_by(undisturbed, model_idx)
+
+
+def test_the_best_is_the_lowest_where_lower_is_better(tmp_path):
+    network = nn.Linear(1, 1)
+    state = TrainingState(network, torch.optim.SGD(network.parameters(), lr=0.1))
+    keeper = Keeper(KeepRule(best=True), tmp_path, {}, metric="valid_rel_l2")
+    kept = Kept()
+    for state.epoch, value in ((1, 0.5), (2, 0.25), (3, 0.25), (4, None), (5, 0.75)):
+        metrics = {} if value is None else {"valid_rel_l2": value}
+        with torch.no_grad():
+            network.bias.fill_(state.epoch)
+        keeper.after_epoch(kept, state, metrics, is_last=state.epoch == 5)
+    assert list(kept.weights) == [2]
+    (path,) = tmp_path.glob("weights/*/*")
+    assert decode_weights(path.read_bytes())[0]["bias"].item() == 2
 
 
 def test_a_wish_that_is_none_is_refused(make_job):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import pyarrow.parquet as pq
 from warehouse_results import BENCHMARK, results
 
-from nepsbench.schema import EPOCH_COLUMNS, TRIAL_COLUMNS
+from nepsbench.schema import EPOCH_COLUMNS, TASK_METRICS, TRIAL_COLUMNS
 
 #: Columns that were added since tables of schema version 2 were written first.
-ADDED = {"trials": ["kept_weights"], "epochs": ["peak_memory", "energy"]}
+ADDED = {
+    "trials": ["kept_weights"],
+    "epochs": ["peak_memory", "energy", *(metric.name for metric in TASK_METRICS)],
+}
 
 
 def test_every_added_column_may_be_missing():
