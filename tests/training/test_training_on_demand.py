@@ -57,13 +57,14 @@ def of_the_worker(make_job):
     return facts(job)
 
 
-def test_the_command_in_two_processes_gives_the_workers_numbers(
-    of_the_worker, datasets_root, tmp_path
+@pytest.mark.parametrize("processes", ["1", pytest.param("2", marks=pytest.mark.slow)])
+def test_the_command_gives_the_workers_numbers_in_any_number_of_processes(
+    of_the_worker, datasets_root, tmp_path, processes
 ):
     file, output = tmp_path / "asked.jsonl", tmp_path / "results" / "trained.jsonl"
     rows = [{**t["configuration"], "seed": t["seed"]} for t in TRIALS]
     file.write_text("".join(json.dumps(row) + "\n" for row in [*rows, rows[0]]))
-    command = ["train", "--epochs", "2", "--file", str(file), "--processes", "2", "--json"]
+    command = ["train", "--epochs", "2", "--file", str(file), "--processes", processes, "--json"]
     command += ["--datasets", str(datasets_root), "-o", str(output)]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
