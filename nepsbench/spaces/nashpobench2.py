@@ -37,6 +37,7 @@ SPACE = FiniteSpace(
         Categorical("batch_size", BATCH_SIZES, 256),
     ),
     fidelities=(),
+    training=("learning_rate", "batch_size"),
 )
 
 #: Parameters that make the architecture.

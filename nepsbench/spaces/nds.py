@@ -222,12 +222,15 @@ def bottleneck_width(stage: Mapping[str, float]) -> int:
     return round(stage["width"] * stage["bot_mul"])
 
 
+_RECIPE = ("base_lr", "weight_decay")
+
 SPACES: dict[str, Space] = {
     "nas_cell": CellSpace(
         name="nds_nas_cell",
         version=1,
         parameters=_cell_parameters(),
         fidelities=("depth", "width"),
+        training=_RECIPE,
     ),
     **{
         family: StageSpace(
@@ -238,6 +241,7 @@ SPACES: dict[str, Space] = {
                 "width_0",
                 *(f"{what}_{k}" for k in range(1, STAGES + 1) for what in ("depth", "width")),
             ),
+            training=_RECIPE,
         )
         for family in ("residual_bottleneck", "residual_basic", "vanilla")
     },

@@ -31,6 +31,7 @@ SPACE = Space(
         LogFloat("WeightDecay", 1e-5, 1e-2, 5e-4),
     ),
     fidelities=("N", "W", "Resolution"),
+    training=("Resolution", "TrivialAugment", "Optimizer", "LearningRate", "WeightDecay"),
 )
 
 #: Parameters that make the architecture: the cell, without depth, width and activation.

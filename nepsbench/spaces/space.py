@@ -30,12 +30,14 @@ class Space:
         version: Raised whenever the meaning of a configuration changes.
         parameters: In the order in which they are drawn, encoded and stored.
         fidelities: Names of the parameters that change the cost of a trial.
+        training: Names of those that say how it is trained, which a recipe reads.
     """
 
     name: str
     version: int
     parameters: tuple[Parameter, ...]
     fidelities: tuple[str, ...]
+    training: tuple[str, ...] = ()
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -93,7 +93,7 @@ class LiveTrial:
         self._memory = self._folder.memory() if self._folder else Memory()
         self._state: TrainingState | None = None
         self._data: TrialData | None = None
-        self._settings = terms.recipe.settings(self.configuration)
+        self._settings = terms.recipe.settings(self.configuration, terms.dataset.record.name)
         self._started = _now()
         self._makers: tuple[provenance.Maker, ...] = (provenance.this_maker(),)
 

@@ -23,11 +23,12 @@ from nepsbench.datasets.opening import SplitTensors
 from nepsbench.errors import NepsbenchError
 from nepsbench.spaces import Configuration
 from nepsbench.spaces.networks import Problem, build_network
+from nepsbench.training.initialisation import make_ready
 from nepsbench.training.objective import LossFunction, Meter, loss_function, new_meter
 from nepsbench.training.optimizers import new_optimizer
-from nepsbench.training.randomness import derived_seed
+from nepsbench.training.randomness import global_generator
 from nepsbench.training.recipe import Settings
-from nepsbench.training.trial_data import TrialData
+from nepsbench.training.trial_data import Batch, TrialData
 from nepsbench.training.usage import UsageMeter
 
 Metrics = dict[str, float]
@@ -71,9 +72,9 @@ def initial_state(
 ) -> TrainingState:
     """Return the state before epoch 1; the weights derive from ``seed`` alone."""
     start = perf_counter()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derived_seed(seed, "initialisation"))
+    with global_generator(seed, "initialisation"):
         network = build_network(space, configuration, problem)
+        make_ready(network, settings.recipe)
     return TrainingState(network, new_optimizer(network, settings), counted=start)
 
 
@@ -106,9 +107,12 @@ def train_epochs(
     while state.epoch < until:
         epoch = state.epoch + 1
         lr = settings.rate(epoch)
-        metrics = _train(state, data, settings, seed=seed, stopped=stopped)
-        for name, split in (("valid", data.valid), ("test", data.test)):
-            metrics |= _evaluate(name, state.network, data, split, stopped)
+        with global_generator(seed, "network", epoch):  # for dropout
+            metrics = _train(state, data, settings, seed=seed, stopped=stopped)
+        valid = data.validation_batches(seed=seed, epoch=epoch)
+        metrics |= _evaluate("valid", state.network, data, data.valid, valid, stopped)
+        test = data.evaluation_batches(data.test)
+        metrics |= _evaluate("test", state.network, data, data.test, test, stopped)
         if "valid_loss" not in metrics or "test_loss" not in metrics:
             _refuse_divergence(state.network, epoch)
         state.epoch = epoch
@@ -161,13 +165,14 @@ def _evaluate(
     network: nn.Module,
     data: TrialData,
     split: SplitTensors,
+    batches: Iterator[Batch],
     stopped: Callable[[], bool],
 ) -> Metrics:
     network.eval()
     tally = _Tally(data, split)
     loading = forward = 0.0
     start = mark = perf_counter()
-    for inputs, targets in data.evaluation_batches(split):
+    for inputs, targets in batches:
         if stopped():
             raise Interrupted
         mark, loading = _lap(mark, loading)

@@ -2,22 +2,57 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import torch
 from torch import nn
 
-from nepsbench.training.recipe import Settings, SGDSettings
+from nepsbench.training.recipe import Settings
+from nepsbench.training.recipe_terms import AdamWSettings, SGDSettings
+from nepsbench.training.rmsprop_tf import RMSPropTF
 
 
 def new_optimizer(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    """Return a fresh optimiser of the network's weights."""
+    """Return a fresh optimiser of the network's weights; it clips, where the recipe does."""
+    optimizer = _optimizer(network, settings)
+    if settings.recipe.clip_norm is not None:
+        clip = partial(_clip, weights=[*network.parameters()], norm=settings.recipe.clip_norm)
+        optimizer.register_step_pre_hook(clip)
+    return optimizer
+
+
+def _optimizer(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
     chosen = settings.optimizer
     weights, lr, decay = network.parameters(), settings.learning_rate, settings.weight_decay
     if isinstance(chosen, SGDSettings):
+        momentum = float(chosen.momentum)
+        nesterov = chosen.nesterov and momentum > 0  # torch refuses it without momentum
         return torch.optim.SGD(
+            weights, lr=lr, weight_decay=decay, momentum=momentum, nesterov=nesterov
+        )
+    if isinstance(chosen, AdamWSettings):
+        betas = chosen.betas
+        return torch.optim.AdamW(weights, lr=lr, weight_decay=decay, betas=betas, eps=chosen.eps)
+    if chosen.kind == "rmsprop_tf":
+        return RMSPropTF(
             weights,
             lr=lr,
-            weight_decay=decay,
+            decay=chosen.decay,
             momentum=chosen.momentum,
-            nesterov=chosen.nesterov,
+            eps=chosen.eps,
+            weight_decay=decay,
         )
-    return torch.optim.AdamW(weights, lr=lr, weight_decay=decay, betas=chosen.betas, eps=chosen.eps)
+    return torch.optim.RMSprop(
+        weights,
+        lr=lr,
+        alpha=chosen.decay,
+        momentum=chosen.momentum,
+        eps=chosen.eps,
+        weight_decay=decay,
+    )
+
+
+def _clip(*_: Any, weights: list[nn.Parameter], norm: float) -> None:
+    """Scale all gradients together so that their norm is at most ``norm``."""
+    nn.utils.clip_grad_norm_(weights, norm)

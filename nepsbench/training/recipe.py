@@ -1,12 +1,12 @@
 """Training recipes: how every trial of a benchmark is trained, as data.
 
 ``recipes/<name>.yaml`` holds a published pipeline. A value is given there, or named as
-``$Parameter``: then the configuration of each trial holds it.
+``$Parameter``: then the configuration of each trial holds it. A file may list several horizons and
+variants, each a recipe of its own, and what is different on single datasets.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,95 +19,74 @@ from pydantic import Field
 from nepsbench.boundary import Section
 from nepsbench.errors import SpecError
 from nepsbench.spaces import Configuration
-
-#: The name of a parameter of the configuration, behind a dollar sign.
-Reference = Annotated[str, Field(pattern=r"^\$\w+$")]
-
-
-class SGDSettings(Section):
-    """Settings of stochastic gradient descent."""
-
-    kind: Literal["sgd"]
-    momentum: float = Field(ge=0, lt=1)
-    nesterov: bool
-
-
-class AdamWSettings(Section):
-    """Settings of AdamW."""
-
-    kind: Literal["adamw"]
-    betas: tuple[float, float]
-    eps: float = Field(gt=0)
-
-
-OptimizerSettings = Annotated[SGDSettings | AdamWSettings, Field(discriminator="kind")]
-
-
-class CosineSchedule(Section):
-    """Half a cosine from the base rate down to ``floor`` at the horizon.
-
-    ``by``: the rate changes with every epoch, or with every step.
-    """
-
-    kind: Literal["cosine"]
-    floor: float = Field(ge=0)
-    by: Literal["epoch", "step"] = "epoch"
-
-    def rate(self, base: float, done: float, horizon: int) -> float:
-        """Return the rate after ``done`` epochs of ``horizon``."""
-        cosine = (1 + math.cos(math.pi * done / horizon)) / 2
-        return self.floor + (base - self.floor) * cosine
-
-
-class Augmentation(Section):
-    """What is done to training images, in the order of the fields.
-
-    Attributes:
-        trivial_augment: One random operation of TrivialAugment for each image.
-        flip: Mirror half of the images.
-        crop_padding: Pixels around an image before it is cropped, at Resolution 1.
-    """
-
-    trivial_augment: bool | Reference = False
-    flip: bool = False
-    crop_padding: int = Field(default=0, ge=0)
+from nepsbench.training.recipe_terms import (
+    Augmentation,
+    BatchNorm,
+    Normalisation,
+    OptimizerSettings,
+    Positive,
+    Reference,
+    Schedule,
+    SGDSettings,
+)
 
 
 class Recipe(Section):
     """How every trial of a benchmark is trained.
 
     Attributes:
-        name: Its file's name.
+        name: Its file's, then the variant, then the horizon if it is not the longest.
         version: Raised with every change that changes a result.
-        horizon: Epochs that the schedule is made for; a shorter training is a prefix of a longer.
+        horizons: Epochs that the schedule may be made for.
+        horizon: The chosen one; a shorter training is a prefix of a longer.
         batch_size: For training and evaluation.
         learning_rate: At the schedule's start.
-        weight_decay: As the optimiser defines it.
+        weight_decay: As the optimiser defines it, on all weights.
         resolution: Height and width of images in shares of the dataset's.
         optimizer: Which of ``optimizers``.
         optimizers: Settings by name.
         schedule: Of the learning rate.
+        clip_norm: Most that the norm of all gradients may be; None for any.
         augmentation: Of training images.
+        normalisation: Constants of pixels; None for the dataset's own.
+        batch_norm: Constants of batch normalisation; None for the network's own.
+        initialisation: How weights are drawn; see ``initialisation``.
         threads: Threads of torch; sums depend on it, so it belongs to the recipe.
+        ignores: Training parameters of spaces that have no say here.
+        datasets: What is different on single datasets, as values of a recipe.
+        only_datasets: True if it is for no others.
     """
 
     name: str
     version: int
+    horizons: tuple[Annotated[int, Field(gt=0)], ...]
     horizon: int = Field(gt=0)
     batch_size: Annotated[int, Field(gt=1)] | Reference
-    learning_rate: Annotated[float, Field(gt=0)] | Reference
+    learning_rate: Positive | Reference
     weight_decay: Annotated[float, Field(ge=0)] | Reference
-    resolution: Annotated[float, Field(gt=0)] | Reference = 1.0
+    resolution: Positive | Reference = 1.0
     optimizer: str
     optimizers: dict[str, OptimizerSettings]
-    schedule: CosineSchedule
-    augmentation: Augmentation
+    schedule: Schedule
+    clip_norm: Positive | None = None
+    augmentation: Augmentation = Augmentation()
+    normalisation: Normalisation | None = None
+    batch_norm: BatchNorm | None = None
+    initialisation: Literal["network", "tensorflow", "fan_out"] = "network"
     threads: int = Field(gt=0)
+    ignores: tuple[str, ...] = ()
+    datasets: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    only_datasets: bool = False
 
     @property
     def label(self) -> str:
         """Name and version as they stand in the tables."""
         return f"{self.name}/{self.version}"
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The parameters of a configuration that the recipe takes values from."""
+        return frozenset(_references(self.model_dump(exclude={"ignores"})))
 
     def check_epochs(self, epochs: int) -> None:
         """Refuse to train further than the schedule goes.
@@ -121,24 +100,49 @@ class Recipe(Section):
                 "ask for fewer epochs"
             )
 
-    def settings(self, configuration: Configuration) -> Settings:
-        """Return the recipe for one trial, its references replaced by what they name.
+    def on(self, dataset: str) -> Recipe:
+        """Return the recipe as it is on a dataset.
 
         Raises:
-            SpecError: If the configuration lacks a parameter that the recipe names.
+            SpecError: If it is not for that dataset.
         """
+        if dataset in self.datasets:
+            own = self.model_dump(exclude={"datasets"})
+            return Recipe.model_validate(_merged(own, self.datasets[dataset]))
+        if self.only_datasets:
+            raise SpecError(
+                f"recipe {self.name} is not for dataset {dataset}; "
+                f"it is for: {', '.join(self.datasets)}"
+            )
+        return self
+
+    def settings(self, configuration: Configuration, dataset: str = "") -> Settings:
+        """Return the recipe for one trial, its references replaced by what they name.
+
+        Args:
+            configuration: The trial's.
+            dataset: Its name; a recipe may be another on another dataset.
+
+        Raises:
+            SpecError: If the configuration lacks a parameter that the recipe names, or the recipe
+                is not for the dataset.
+        """
+        recipe = self.on(dataset)
 
         def value(given: Any) -> Any:
             return _looked_up(given, configuration, recipe=self.label)
 
+        optimizer = recipe.optimizers[value(recipe.optimizer)]
+        if isinstance(optimizer, SGDSettings):
+            optimizer = optimizer.model_copy(update={"momentum": float(value(optimizer.momentum))})
         return Settings(
-            recipe=self,
-            batch_size=int(value(self.batch_size)),
-            learning_rate=float(value(self.learning_rate)),
-            weight_decay=float(value(self.weight_decay)),
-            resolution=float(value(self.resolution)),
-            optimizer=self.optimizers[value(self.optimizer)],
-            trivial_augment=bool(value(self.augmentation.trivial_augment)),
+            recipe=recipe,
+            batch_size=int(value(recipe.batch_size)),
+            learning_rate=float(value(recipe.learning_rate)),
+            weight_decay=float(value(recipe.weight_decay)),
+            resolution=float(value(recipe.resolution)),
+            optimizer=optimizer,
+            trivial_augment=bool(value(recipe.augmentation.trivial_augment)),
         )
 
 
@@ -151,7 +155,7 @@ class Settings:
     learning_rate: float
     weight_decay: float
     resolution: float
-    optimizer: SGDSettings | AdamWSettings
+    optimizer: OptimizerSettings
     trivial_augment: bool
 
     def rate(self, epoch: int, share: float = 0.0) -> float:
@@ -166,6 +170,61 @@ class Settings:
         return schedule.rate(self.learning_rate, done, self.recipe.horizon)
 
 
+def recipe_files() -> tuple[str, ...]:
+    """Return the names of the recipes' files, without ending."""
+    folder = resources.files("nepsbench.training") / "recipes"
+    return tuple(sorted(file.name.removesuffix(".yaml") for file in folder.iterdir()))
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Return the names of all recipes, file by file, the variants behind, long horizons first."""
+    return tuple(_contents())
+
+
+@cache
+def get_recipe(name: str) -> Recipe:
+    """Return the recipe called ``name``.
+
+    Args:
+        name: Of a file, then a variant if one is meant, then a horizon if the longest is not meant:
+            ``nasbench101``, ``nasbench101-36``, ``nasbench_pytorch-sgd``.
+
+    Raises:
+        SpecError: If there is no such recipe.
+    """
+    contents = _contents()
+    stem, _, horizon = name.rpartition("-")
+    own = stem if stem in contents and contents[stem]["horizon"] == _number(horizon) else name
+    if own not in contents:
+        raise SpecError(f"unknown recipe {name!r}; there are: {', '.join(contents)}")
+    recipe = Recipe.model_validate(contents[own])
+    for dataset in recipe.datasets:
+        recipe.on(dataset)
+    return recipe
+
+
+@cache
+def _contents() -> dict[str, dict[str, Any]]:
+    """Return what the files say of each recipe, by name."""
+    folder = resources.files("nepsbench.training") / "recipes"
+    found = {}
+    for file in recipe_files():
+        content = yaml.safe_load((folder / f"{file}.yaml").read_text())
+        variants = content.pop("variants", {})
+        for variant, changes in {"": {}, **variants}.items():
+            base = f"{file}-{variant}" if variant else file
+            longest, *shorter = sorted(content["horizons"], reverse=True)
+            for horizon in (longest, *shorter):
+                name = base if horizon == longest else f"{base}-{horizon}"
+                own = {"name": name, "horizon": horizon}
+                found[name] = {**_merged(content, changes), **own}
+    return found
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
 def _looked_up(given: Any, configuration: Mapping[str, Any], *, recipe: str) -> Any:
     if not (isinstance(given, str) and given.startswith("$")):
         return given
@@ -178,15 +237,22 @@ def _looked_up(given: Any, configuration: Mapping[str, Any], *, recipe: str) -> 
     return configuration[name]
 
 
-@cache
-def get_recipe(name: str) -> Recipe:
-    """Return the recipe called ``name``.
+def _references(value: Any) -> set[str]:
+    """Return the names behind dollar signs anywhere in a value."""
+    if isinstance(value, str):
+        return {value[1:]} if value.startswith("$") else set()
+    if isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, tuple | list):
+        return set()
+    return set().union(*map(_references, value))
 
-    Raises:
-        SpecError: If there is no such recipe.
-    """
-    folder = resources.files("nepsbench.training") / "recipes"
-    names = sorted(file.name.removesuffix(".yaml") for file in folder.iterdir())
-    if name not in names:
-        raise SpecError(f"unknown recipe {name!r}; there are: {', '.join(names)}")
-    return Recipe.model_validate(yaml.safe_load((folder / f"{name}.yaml").read_text()))
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``changes`` laid over it, section by section."""
+    both = dict(base)
+    for key, value in changes.items():
+        old = both.get(key)
+        nested = isinstance(old, Mapping) and isinstance(value, Mapping)
+        both[key] = _merged(old, value) if nested else value  # type: ignore[arg-type]
+    return both

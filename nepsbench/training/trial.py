@@ -163,7 +163,7 @@ def _train_to_target(trial: TrialSpec, bench: Workbench, progress: Progress) -> 
     job = bench.job
     configuration = get_space(job.space).validate(trial.configuration)
     checkpoint = _resume(trial, bench, progress)
-    settings = get_recipe(job.recipe).settings(configuration)
+    settings = get_recipe(job.recipe).settings(configuration, job.dataset)
     data = prepare_trial_data(bench.dataset, settings)
     state = initial_state(
         job.space, configuration, data.problem, settings=settings, seed=trial.seed
