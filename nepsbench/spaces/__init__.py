@@ -30,6 +30,7 @@ _SPACES = {
     "nasbench201": ("nasbench201", "SPACE"),
     "nats_size": ("nats_size", "SPACE"),
     "nashpobench2": ("nashpobench2", "SPACE"),
+    "nasbench360_backbone": ("nasbench360_backbone", "SPACE"),
     "nds_nas_cell": ("nds", "NAS_CELL"),
     "nds_residual_bottleneck": ("nds", "RESIDUAL_BOTTLENECK"),
     "nds_residual_basic": ("nds", "RESIDUAL_BASIC"),

@@ -26,7 +26,14 @@ from nepsbench.spaces.space import Space
 #: same of many encoded configurations.
 _MODULES = {
     name: f"nepsbench.spaces.{name}"
-    for name in ("nepsbench101", "nasbench101", "nasbench201", "nats_size", "nashpobench2")
+    for name in (
+        "nepsbench101",
+        "nasbench101",
+        "nasbench201",
+        "nats_size",
+        "nashpobench2",
+        "nasbench360_backbone",
+    )
 } | {
     f"nds_{family}": "nepsbench.spaces.nds"
     for family in ("nas_cell", "residual_bottleneck", "residual_basic", "vanilla")
@@ -60,6 +67,8 @@ def architecture_ids(space: Space, codes: FloatArray) -> list[str]:
     """
     module = module_of(space)
     columns = [k for k, name in enumerate(space.names) if name in module.ARCHITECTURE]
+    if not columns:  # all have the same
+        return [id_of(module.architecture({}))] * len(codes)
     keys = np.ascontiguousarray(codes[:, columns]).view(f"V{8 * len(columns)}").ravel().tolist()
     first = {key: row for row, key in reversed(list(enumerate(keys)))}
     if hasattr(module, "architectures"):  # of many, faster

@@ -22,6 +22,7 @@ from nepsbench.errors import InvalidConfigurationError
 from nepsbench.spaces import nasbench101_graph as graphs
 from nepsbench.spaces.finite import FiniteSpace
 from nepsbench.spaces.nasbench101_graph import OPERATIONS, Graph
+from nepsbench.spaces.nasbench101_hashing import find_hash
 from nepsbench.spaces.nasbench101_index import SIZE, build_index, pack
 from nepsbench.spaces.parameters import Categorical, FloatArray, Scalar
 from nepsbench.spaces.space import Configuration
@@ -243,17 +244,13 @@ def parse(query: Any, *, hashes: HashIndex | None = None) -> Configuration:
 
     Args:
         query: What names the cell.
-        hashes: The hashes of all cells; a hash is only understood with them.
+        hashes: The hashes of all cells; without them, finding a hash takes up to half a minute.
 
     Raises:
         InvalidConfigurationError: If it is none of these, or not in the space.
     """
     if isinstance(query, str):
-        if hashes is None:
-            raise InvalidConfigurationError(
-                f"{query!r}: a hash cannot be turned back; look it up with a HashIndex"
-            )
-        return SPACE.at(hashes.find(query))
+        return SPACE.at(find_hash(query) if hashes is None else hashes.find(query))
     if isinstance(query, Mapping):
         return from_nni(query) if "input1" in query else SPACE.validate(query)
     if isinstance(query, tuple) and len(query) == 2:

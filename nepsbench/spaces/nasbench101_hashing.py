@@ -7,14 +7,17 @@ digests of some cells' vertices are rows of hex digits, and Python's own work is
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from hashlib import md5
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nepsbench.errors import InvalidConfigurationError
 from nepsbench.spaces.nasbench101_graph import OPERATIONS, Graph, start_digest
-from nepsbench.spaces.nasbench101_index import CellIndex, unpack
+from nepsbench.spaces.nasbench101_hashes import as_digest
+from nepsbench.spaces.nasbench101_index import CellIndex, build_index, unpack
 
 _BYTES, _HEX = 16, 32
 _BAR = np.frombuffer(b"|", dtype=np.uint8)
@@ -50,6 +53,32 @@ def hash_cells(
         if progress is not None:
             progress(start)
     return hashes
+
+
+#: Cells that are hashed before a first look is taken whether one was the wanted; then twice that.
+_FIRST_LOOK = 1000
+
+
+@lru_cache(1 << 10)
+def find_hash(text: str) -> int:
+    """Return the number of the cell with this hash, by hashing cells until it is met.
+
+    Small cells come first. The last takes as long as the whole table does, half a minute; for many
+    hashes use a :class:`~nepsbench.spaces.nasbench101_hashes.HashIndex`.
+
+    Raises:
+        InvalidConfigurationError: If ``text`` is no hash, or no cell has it.
+    """
+    wanted = np.frombuffer(as_digest(text), dtype=np.uint8)
+    index = build_index()
+    start, end = 0, _FIRST_LOOK
+    while start < len(index):
+        numbers = np.arange(start, min(end, len(index)))
+        found = np.flatnonzero((hash_cells(index, numbers) == wanted).all(1))
+        if len(found):
+            return int(numbers[found[0]])
+        start, end = end, 2 * end
+    raise InvalidConfigurationError(f"no cell of NAS-Bench-101 has the hash {text}")
 
 
 def _hash_labellings(graph: Graph, digits: NDArray[np.int64]) -> Bytes:

@@ -185,7 +185,7 @@ def test_what_is_no_cell_is_refused(matrix, operations, message):
     ("query", "message"),
     [
         (423_624, "give a whole number from 0 to 423623"),
-        ("28cfc7874f6d200472e1a9dcd8650aa0", "a hash cannot be turned back"),
+        ("28cfc7874f6d200472e1a9dcd8650", "is no hash of NAS-Bench-101"),
         ({**NNI, "input7": [0]}, "an NNI cell of 7 vertices has the keys op1"),
         ({**NNI, "input2": [2]}, "input2 names vertex 2; give vertices before 2"),
         ({**NNI, "op1": "conv5x5"}, "unknown operation 'conv5x5'"),

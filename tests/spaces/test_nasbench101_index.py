@@ -23,7 +23,7 @@ from nepsbench.spaces.nasbench101_graph import (
     valid,
 )
 from nepsbench.spaces.nasbench101_hashes import HashIndex
-from nepsbench.spaces.nasbench101_hashing import hash_cells
+from nepsbench.spaces.nasbench101_hashing import find_hash, hash_cells
 from nepsbench.spaces.nasbench101_index import SIZE, CellIndex, build_index, pack, unpack
 from tests.spaces.space_draws import graphs
 from tests.spaces.test_nasbench101 import INCEPTION
@@ -186,6 +186,13 @@ def test_hashes_are_found_and_unknown_ones_refused(some_hashes, tmp_path):
     for text in ("", "28cf", "x" * 32):
         with pytest.raises(InvalidConfigurationError, match="a hash is 32 hex digits"):
             hashes.find(text)
+
+
+def test_a_cell_is_found_by_its_hash_without_a_table():
+    for number in (0, 4, 1500):
+        assert find_hash(nasbench101.hash_of(SPACE.at(number))) == number
+    configuration = nasbench101.parse("043721b9c7fe8c5fad811d47d83132ec")  # input and output alone
+    assert configuration == SPACE.at(0)
 
 
 def test_hashes_with_equal_heads_are_told_apart():

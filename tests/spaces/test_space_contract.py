@@ -23,6 +23,7 @@ DEFAULT_IDS = {
     "nasbench201": ("605570fd92765be8", "8a8a24127951ef39"),
     "nats_size": ("722b1ef60e9dc765", "2c364c848b472adb"),
     "nashpobench2": ("846dd82fcb0f3502", "8a8a24127951ef39"),
+    "nasbench360_backbone": ("baf2afcb100b033b", "b898d36ceab75431"),
     "nds_nas_cell": ("0089bb36bd546b7d", "7990a5c32105702d"),
     "nds_residual_bottleneck": ("0833a616d4a9be60", "a294cfa023190797"),
     "nds_residual_basic": ("fb0469399102cfc0", "fa74795a4952612d"),
@@ -38,7 +39,7 @@ def draws(space, count, seed=1):
     return space.draw(words.reshape(count, -1))
 
 
-def test_the_spaces_are_nine():
+def test_the_spaces_are_ten():
     assert space_names() == tuple(DEFAULT_IDS)
 
 

@@ -29,7 +29,7 @@ class ConvBNReLU(nn.Sequential):
         super().__init__(
             nn.Conv2d(c_in, c_out, kernel, padding=kernel // 2, bias=False),
             nn.BatchNorm2d(c_out, eps=1e-5, momentum=0.003),
-            nn.ReLU(),
+            nn.ReLU(inplace=True),  # batch normalisation does not need what it gave
         )
 
 
@@ -38,7 +38,8 @@ class GraphCell(nn.Module):
 
     What comes from the cell's input is projected to the vertex's channels; what comes from another
     vertex is cut to them; both are summed. The output is the concatenation of its vertices, plus
-    the projected input where an edge leads there directly.
+    the projected input where an edge leads there directly. All projections are one convolution,
+    which reads the input once; each vertex has its channels of it.
     """
 
     def __init__(self, graph: Graph, c_in: int, c_out: int) -> None:
@@ -48,34 +49,34 @@ class GraphCell(nn.Module):
             [i for i, j in graph.edges if j == vertex] for vertex in range(graph.vertices)
         ]
         self._channels = vertex_channels(graph, c_in, c_out)
-        self.projections = nn.ModuleDict(
-            {
-                str(vertex): ConvBNReLU(c_in, self._channels[vertex], kernel=1)
-                for vertex in range(1, graph.vertices)
-                if 0 in self._sources[vertex]
-            }
-        )
+        self._projected = [v for v in range(1, graph.vertices) if 0 in self._sources[v]]
+        self.projection = ConvBNReLU(c_in, sum(self.projected_channels), kernel=1)
         self.operations = nn.ModuleList(
             _operation(name, self._channels[vertex])
             for vertex, name in enumerate(graph.operations, start=1)
         )
 
+    @property
+    def projected_channels(self) -> list[int]:
+        """Channels of each vertex that the input is projected to, in the projection's order."""
+        return [self._channels[vertex] for vertex in self._projected]
+
     def forward(self, x: Tensor) -> Tensor:
         """Map (images, c_in, h, w) to (images, c_out, h, w)."""
+        parts = torch.split(self.projection(x), self.projected_channels, dim=1)
+        projected = dict(zip(self._projected, parts, strict=True))
         values = [x]
         for vertex, operation in enumerate(self.operations, start=1):
             channels = self._channels[vertex]
             arriving = [values[i][:, :channels] for i in self._sources[vertex] if i]
-            if 0 in self._sources[vertex]:
-                arriving.append(self.projections[str(vertex)](x))
-            values.append(operation(torch.stack(arriving).sum(0) if arriving[1:] else arriving[0]))
+            if vertex in projected:
+                arriving.append(projected[vertex])
+            values.append(operation(sum(arriving[1:], start=arriving[0])))
         inner = [values[i] for i in self._sources[self._last] if i]
-        output = torch.cat(inner, dim=1) if inner else None
-        if 0 in self._sources[self._last]:
-            projected: Tensor = self.projections[str(self._last)](x)
-            output = projected if output is None else output + projected
-        assert output is not None, "an edge leads to the output of a pruned graph"
-        return output
+        if not inner:
+            return projected[self._last]
+        output = torch.cat(inner, dim=1)
+        return output + projected[self._last] if self._last in projected else output
 
 
 def vertex_channels(graph: Graph, c_in: int, c_out: int) -> list[int]:

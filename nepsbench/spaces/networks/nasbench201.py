@@ -17,6 +17,8 @@ WIDTH, DEPTH = 16, 5
 def build(configuration: Mapping[str, Scalar], problem: Problem) -> nn.Sequential:
     """Return the network of ``configuration``.
 
+    For a map it neither strides nor pools at its end, as NAS-Bench-360 trained it on Darcy Flow.
+
     Raises:
         InvalidConfigurationError: If the configuration is not in the space.
     """
@@ -26,4 +28,5 @@ def build(configuration: Mapping[str, Scalar], problem: Problem) -> nn.Sequentia
         width=WIDTH,
         in_channels=problem.channels,
         classes=problem.outputs,
+        dense=problem.dense,
     )

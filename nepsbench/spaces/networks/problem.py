@@ -26,6 +26,32 @@ class Problem:
         """Channels of the input."""
         return self.shape[0]
 
+    @property
+    def is_sequence(self) -> bool:
+        """True for inputs with one dimension of places; an image of one row is such, too."""
+        return len(self.shape) == 2 or (len(self.shape) == 3 and self.shape[1] == 1)
+
+    def require_plane(self, network: str) -> None:
+        """Let through two-dimensional inputs, with one output an example or for each place.
+
+        Raises:
+            SpecError: If ``network``, which is named in the error, cannot take the problem.
+        """
+        if len(self.shape) != 3:
+            raise SpecError(
+                f"{network}: takes inputs (channels, height, width); the dataset's have the shape "
+                f"{self.shape}; choose another space or dataset"
+            )
+
+    def require_any(self, network: str) -> None:
+        """Let through sequences with one output an example, and all two-dimensional inputs.
+
+        Raises:
+            SpecError: If ``network``, which is named in the error, cannot take the problem.
+        """
+        if self.dense or not self.is_sequence:
+            self.require_plane(network)
+
     def require_image(self, network: str) -> None:
         """Let through two-dimensional inputs with one output an example.
 

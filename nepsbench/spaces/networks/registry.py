@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Protocol
 
@@ -14,12 +14,25 @@ from nepsbench.spaces.parameters import Scalar
 
 _MODULES = {
     name: f"nepsbench.spaces.networks.{name}"
-    for name in ("nepsbench101", "nasbench101", "nasbench201", "nats_size", "nashpobench2")
+    for name in (
+        "nepsbench101",
+        "nasbench101",
+        "nasbench201",
+        "nats_size",
+        "nashpobench2",
+        "nasbench360_backbone",
+    )
 } | {
     "nds_nas_cell": "nepsbench.spaces.networks.nds_cell",
     "nds_residual_bottleneck": "nepsbench.spaces.networks.nds_stages",
     "nds_residual_basic": "nepsbench.spaces.networks.nds_stages",
     "nds_vanilla": "nepsbench.spaces.networks.nds_stages",
+}
+
+#: What a network asks of a problem, where that is not an image with one output.
+_REQUIREMENTS: dict[str, Callable[[Problem, str], None]] = {
+    "nasbench201": Problem.require_plane,
+    "nasbench360_backbone": Problem.require_any,
 }
 
 
@@ -43,6 +56,7 @@ def build_network(
     """
     if space_name not in _MODULES:
         raise SpecError(f"space {space_name!r} has no network; there are: {', '.join(_MODULES)}")
-    problem.require_image(f"space {space_name}")
+    require = _REQUIREMENTS.get(space_name, Problem.require_image)
+    require(problem, f"space {space_name}")
     builder: _Builder = import_module(_MODULES[space_name]).build
     return builder(configuration, problem)

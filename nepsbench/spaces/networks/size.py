@@ -9,6 +9,9 @@ from torch import Tensor, nn
 
 from nepsbench.spaces.networks.cell import CellModule
 
+_WEIGHTS = nn.Conv1d | nn.Conv2d | nn.Linear
+_NORMS = nn.BatchNorm1d | nn.BatchNorm2d
+
 
 def count_params(network: nn.Module) -> float:
     """Return the trainable parameters in millions."""
@@ -49,7 +52,7 @@ def _counted(network: nn.Module) -> list[nn.Module]:
     """Return the cells, and the layers with weights outside of cells."""
     found: list[nn.Module] = []
     for child in network.children():
-        if isinstance(child, CellModule | nn.Conv2d | nn.Linear | nn.BatchNorm2d):
+        if isinstance(child, CellModule | _WEIGHTS | _NORMS):
             found.append(child)
         else:
             found += _counted(child)
@@ -68,9 +71,9 @@ def _count(
     """Add the products of one call: each weight is used once at each place of the output."""
     each = 0
     for layer in module.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
+        if isinstance(layer, _WEIGHTS):
             each += layer.weight.numel()
             each += bias * (0 if layer.bias is None else layer.bias.numel())
-        elif isinstance(layer, nn.BatchNorm2d):
+        elif isinstance(layer, _NORMS):
             each += norm * layer.num_features
     counts.append(each * output.shape[2:].numel())

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nepsbench.spaces.cells import Cell
 from nepsbench.spaces.networks.cell import Activation, CellModule, ConvBN
+from nepsbench.spaces.networks.heads import dense_head, pooled_head
 
 _STAGES = 3
 
@@ -18,19 +19,28 @@ _STAGES = 3
 class ResidualBlock(nn.Module):
     """Halves height and width and changes the channels: two 3x3 ConvBN beside a pooled shortcut.
 
-    Pooling rounds sizes up, as the strided convolution does, so that odd maps work too.
+    Pooling rounds sizes up, as the strided convolution does, so that odd maps work too. Without
+    ``halves`` the size is kept, and the shortcut is a 1x1 ConvBN.
     """
 
     def __init__(
-        self, c_in: int, c_out: int, activation: Activation, *, bias: bool = False
+        self,
+        c_in: int,
+        c_out: int,
+        activation: Activation,
+        *,
+        bias: bool = False,
+        halves: bool = True,
     ) -> None:
         super().__init__()
         self.convolutions = nn.Sequential(
-            ConvBN(c_in, c_out, kernel=3, stride=2, activation=activation, bias=bias),
+            ConvBN(c_in, c_out, kernel=3, stride=1 + halves, activation=activation, bias=bias),
             ConvBN(c_out, c_out, kernel=3, activation=activation, bias=bias),
         )
-        self.shortcut = nn.Sequential(
-            nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(c_in, c_out, 1, bias=bias)
+        self.shortcut = (
+            nn.Sequential(nn.AvgPool2d(2, ceil_mode=True), nn.Conv2d(c_in, c_out, 1, bias=bias))
+            if halves
+            else ConvBN(c_in, c_out, kernel=1, activation=activation, bias=bias)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,6 +60,7 @@ def cell_network(
     activation: Activation = nn.ReLU,
     bias: bool = False,
     count_include_pad: bool = False,
+    dense: bool = False,
 ) -> nn.Sequential:
     """Return the network of a cell: stem, ``depth`` cells a stage, classifier.
 
@@ -62,17 +73,18 @@ def cell_network(
         activation: Of every convolution.
         bias: Whether convolutions outside of cells have one.
         count_include_pad: Whether a cell's pooling counts the padding.
+        dense: Whether there is an output for each place: all layers keep the size then.
     """
     layers = _stem(in_channels, width, bias=bias)
     for stage in range(_STAGES):
         if stage > 0:
-            layers.append(ResidualBlock(width, 2 * width, activation, bias=bias))
+            layers.append(ResidualBlock(width, 2 * width, activation, bias=bias, halves=not dense))
             width *= 2
         layers += [
             CellModule(cell, width, activation, count_include_pad=count_include_pad)
             for _ in range(depth)
         ]
-    return nn.Sequential(*layers, *_head(width, classes, activation))
+    return nn.Sequential(*layers, *_head(width, classes, activation, dense=dense))
 
 
 def sized_network(
@@ -94,11 +106,8 @@ def _stem(in_channels: int, width: int, *, bias: bool) -> list[nn.Module]:
     return [nn.Conv2d(in_channels, width, 3, padding=1, bias=bias), nn.BatchNorm2d(width)]
 
 
-def _head(width: int, classes: int, activation: Activation) -> list[nn.Module]:
-    return [
-        nn.BatchNorm2d(width),
-        activation(),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(width, classes),
-    ]
+def _head(
+    width: int, outputs: int, activation: Activation, *, dense: bool = False
+) -> list[nn.Module]:
+    head = dense_head if dense else pooled_head
+    return [nn.BatchNorm2d(width), activation(), *head(width, outputs)]
