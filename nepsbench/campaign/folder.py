@@ -50,13 +50,18 @@ class CampaignFolder:
         """Write what was asked for.
 
         Raises:
-            SpecError: If a campaign of this name draws something else.
+            SpecError: If a campaign of this name draws something else, or trains otherwise.
         """
         if self.campaign_file.exists():
             before = self.load()
             if before.spec() != campaign.spec():
                 raise SpecError(
                     f"campaign {self.name} exists and draws something else; "
+                    "choose another name, or leave the name empty"
+                )
+            if before.recipe != campaign.recipe:
+                raise SpecError(
+                    f"campaign {self.name} exists and trains by recipe {before.recipe}; "
                     "choose another name, or leave the name empty"
                 )
         write_text(self.campaign_file, campaign.model_dump_json(indent=1))

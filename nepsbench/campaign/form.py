@@ -14,6 +14,7 @@ from nepsbench.errors import SpecError
 from nepsbench.kept import NONE
 from nepsbench.sampling.spec import Name, ProfileSpec, parse_spec
 from nepsbench.spaces import get_space
+from nepsbench.training.fit import fitting_recipe, own_recipe
 from nepsbench.training.job import KeepWeights
 from nepsbench.training.recipe import get_recipe
 
@@ -29,6 +30,7 @@ class Campaign(Section):
     Attributes:
         space: Search space.
         dataset: What every trial is trained on.
+        recipe: How every trial is trained; empty: the space's own recipe.
         first_stream: Taskid of the first bit-stream.
         streams: Number of bit-streams.
         samples: Draws from each stream.
@@ -46,6 +48,7 @@ class Campaign(Section):
 
     space: str = "nepsbench101"
     dataset: str = "digits"
+    recipe: str = ""
     first_stream: int = Field(default=0, ge=0)
     streams: int = Field(default=4, ge=1)
     samples: int = Field(default=16, ge=1)
@@ -73,7 +76,9 @@ class Campaign(Section):
         return waves
 
     def model_post_init(self, _: Any) -> None:
-        """Name the campaign after what it trains, unless it was given a name."""
+        """Fill in the space's own recipe, and a name after what is trained, where none is given."""
+        if not self.recipe:
+            object.__setattr__(self, "recipe", self.space)
         if not self.name:
             digest = sha256(json.dumps(self._sampled(), sort_keys=True).encode()).hexdigest()
             name = f"{self.space}-{self.dataset}-{digest[:8]}"
@@ -82,17 +87,15 @@ class Campaign(Section):
     def _sampled(self) -> dict[str, Any]:
         """The values that decide what is trained. Waves, cluster and release do not."""
         fields = {"space", "dataset", "first_stream", "streams", "samples", "seed"}
+        # The space's own recipe goes without saying: it was once the only one.
+        fields |= set() if self.recipe == self.space else {"recipe"}
         return self.model_dump(mode="json", include=fields)
 
     @property
-    def recipe(self) -> str:
-        """The training recipe: the one of the space's own pipeline."""
-        return self.space
-
-    @property
     def benchmark(self) -> str:
-        """The benchmark that the campaign adds to."""
-        return f"{self.space}-{self.dataset}"
+        """The benchmark that the campaign adds to; it names a recipe that is not the space's."""
+        own = self.recipe == self.space
+        return f"{self.space}-{self.dataset}" + ("" if own else f"-{self.recipe}")
 
     def spec(self) -> ProfileSpec:
         """Return the campaign's sampling spec.
@@ -118,12 +121,15 @@ def parse_campaign(values: dict[str, Any]) -> Campaign:
         SpecError: With the first thing that is wrong, in one line.
     """
     given = {key: value for key, value in values.items() if value not in (None, "")}
+    if isinstance(given.get("recipe"), str):
+        given["recipe"] = get_recipe(given["recipe"]).name
     try:
         campaign = Campaign.model_validate(given)
     except ValidationError as error:
         raise SpecError(f"campaign: {first_problem(error, Campaign)}") from None
-    get_space(campaign.space)
-    get_recipe(campaign.recipe).check_epochs(campaign.waves[-1])
+    space = get_space(campaign.space)
+    recipe = fitting_recipe(given.get("recipe") or own_recipe(space), space, campaign.dataset)
+    recipe.check_epochs(campaign.waves[-1])
     from nepsbench.datasets import dataset_names
 
     if campaign.dataset not in dataset_names():

@@ -55,7 +55,7 @@ def initialize_job(campaign: Campaign, home: Path, cluster: Cluster) -> Job:
         ]
     )
     command = ("campaign", "initialize-here", remote.path)
-    options = ("--datasets", remote.datasets, "--job", directory)
+    options = ("--datasets", remote.datasets, "--job", directory, "--recipe", campaign.recipe)
     return Job(
         key=key,
         directory=directory,
@@ -86,19 +86,22 @@ def proven_profile(campaign: Campaign, home: Path) -> Profile:
     return profile
 
 
-def initialize_here(directory: Path, datasets: Path, job: Path) -> dict[str, Any]:
+def initialize_here(directory: Path, datasets: Path, job: Path, *, recipe: str) -> dict[str, Any]:
     """Run on the cluster: check the profile, prepare the dataset, write down the environment.
 
     Args:
         directory: The campaign's folder.
         datasets: Folder of prepared datasets.
         job: The job's folder, for what is found and what proves it.
+        recipe: By which trials are to be trained.
 
     Raises:
         NepsbenchError: If this machine draws another profile than the one that was sent.
         DatasetError: If the dataset cannot be prepared.
+        SpecError: If the space cannot be trained on the dataset by the recipe.
     """
     from nepsbench.datasets import prepare
+    from nepsbench.training.readiness import check_ready
 
     (job / _MANIFEST).unlink(missing_ok=True)
     (directory / "checkpoints").mkdir(parents=True, exist_ok=True)
@@ -110,6 +113,7 @@ def initialize_here(directory: Path, datasets: Path, job: Path) -> dict[str, Any
             f"({drawn.hash[:12]}, sent {sent.hash[:12]}); compare numpy versions and report this"
         )
     record = prepare(sent.spec.dataset, datasets)
+    check_ready(sent.space, recipe, record)
     found = {
         **environment(),
         "profile_hash": drawn.hash,

@@ -21,6 +21,7 @@ _HOME = typer.Option(None, help="Data home. Default: NEPSBENCH_HOME, else ./ware
 def run(
     space: str = "nepsbench101",
     dataset: str = "digits",
+    recipe: str | None = typer.Option(None, help="How trials are trained. Default: the space's."),
     first_stream: int = 0,
     streams: int = 4,
     samples: int = 16,
@@ -43,6 +44,7 @@ def run(
         {
             "space": space,
             "dataset": dataset,
+            "recipe": recipe,
             "first_stream": first_stream,
             "streams": streams,
             "samples": samples,
@@ -127,8 +129,9 @@ def initialize_here(
     directory: Path = typer.Argument(help="The campaign's folder on this cluster."),
     datasets: Path = typer.Option(..., help="Folder of prepared datasets."),
     job: Path = typer.Option(..., help="The job's folder."),
+    recipe: str = typer.Option(..., help="How trials are trained."),
 ) -> None:
     """Run the initialize stage's job on the cluster: check the profile, prepare the dataset."""
     from nepsbench.campaign.initialize import initialize_here as run_here
 
-    typer.echo(json.dumps(run_here(directory, datasets, job), indent=1))
+    typer.echo(json.dumps(run_here(directory, datasets, job, recipe=recipe), indent=1))

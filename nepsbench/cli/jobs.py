@@ -26,6 +26,7 @@ def plan_jobs(
     output: Path = typer.Option(..., "--output", "-o", help="Folder for the plan."),
     force: bool = typer.Option(False, help="Write over a plan that stands in the folder."),
     epochs: int = typer.Option(..., min=1, help="Train every trial up to this epoch."),
+    recipe: str | None = typer.Option(None, help="How trials are trained. Default: the space's."),
     measured: Path | None = typer.Option(
         None, help="Parquet: taskid, model_idx, seconds_per_epoch; if known, epochs and ended."
     ),
@@ -56,10 +57,11 @@ def plan_jobs(
     from nepsbench.scheduling import Limits
     from nepsbench.scheduling.timelimit import parse_time_limit
     from nepsbench.scheduling.wave import plan_wave
-    from nepsbench.training.recipe import get_recipe
+    from nepsbench.training.fit import fitting_recipe, own_recipe
 
     trials = read_profile(profile)
-    get_recipe(trials.space.name).check_epochs(epochs)
+    name = recipe or own_recipe(trials.space)
+    fitting_recipe(name, trials.space, trials.spec.dataset).check_epochs(epochs)
     limits = Limits(
         nodes=nodes,
         cpus_per_node=cpus_per_node,

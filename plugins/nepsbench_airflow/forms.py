@@ -18,6 +18,13 @@ def campaign_form() -> dict[str, Param]:
     return {
         "space": _text("nepsbench101", "Search space", "The space that configurations come from."),
         "dataset": _text("digits", "Dataset", "What every trial is trained on."),
+        "recipe": Param(
+            None,
+            type=["null", "string"],
+            pattern=_NAME,
+            title="Recipe",
+            description="How every trial is trained. Empty: by the space's own recipe.",
+        ),
         "first_stream": _number(
             0,
             "First bit-stream",

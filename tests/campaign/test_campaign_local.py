@@ -179,7 +179,9 @@ def test_the_cluster_refuses_a_profile_that_it_does_not_draw(copy, tmp_path):
     shutil.copy(folder.profile_file, there / "profile.parquet")
     shutil.copy(folder.spec_file, there / "spec.yaml")
     with pytest.raises(NepsbenchError, match="draws another profile from the same spec"):
-        initialize.initialize_here(there, tmp_path / "datasets", there / "jobs/j")
+        initialize.initialize_here(
+            there, tmp_path / "datasets", there / "jobs/j", recipe="nepsbench101"
+        )
     assert not list((there / "jobs").rglob("*.sha256"))
 
 
