@@ -1,0 +1,168 @@
+"""Training a cell of NAS-Bench-101: NASBench-PyTorch's trainer and ours, in the same run."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext, redirect_stdout
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from benchmarks.figure import Figure
+from benchmarks.originals import UnavailableError, ask, python_of_originals
+
+#: Images of a step; steps of an epoch, and epochs that count.
+_BATCH, _STEPS, _ROUNDS = 64, 2, 2
+
+
+def figures() -> list[Figure]:
+    return [
+        Figure(
+            name="against-nasbench-pytorch",
+            title="A step of 64 images of 32x32 on the cell of NASBench-PyTorch's readme, one thread: "
+            "its trainer on ready tensors, our loop with crop, flip and normalisation, each in a "
+            "process, by turns. Our time over theirs in `inverse speed-up`; seconds are the CPU's",
+            command=("-m", "benchmarks.bench_nasbench_pytorch"),
+            bounds={"inverse speed-up": 1 / 1.7},
+            prepare=_prepare,
+            runs=1,
+        )
+    ]
+
+
+def _prepare(folder: Path) -> None:
+    try:
+        python = python_of_originals()
+    except UnavailableError as error:
+        (folder / "skipped").write_text(str(error))
+    else:
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        (folder / "packages").write_text(str(python.parents[1] / "lib" / version / "site-packages"))
+
+
+def compare() -> dict[str, Any]:
+    """Return seconds a step of both, by turns; the folder that we are in was prepared."""
+    if Path("skipped").exists():
+        return {"skipped": Path("skipped").read_text(), "inverse speed-up": 0.0}
+    rounds = [{side: ask(sys.executable, [*_MODULE, side]) for side in _SIDES} for _ in range(3)]
+    ratios = [each["ours"]["seconds"] / each["theirs"]["seconds"] for each in rounds]
+    last = rounds[-1]
+    return {
+        "seconds": statistics.median(each["ours"]["seconds"] for each in rounds),
+        "theirs: s a step": statistics.median(each["theirs"]["seconds"] for each in rounds),
+        "inverse speed-up": statistics.median(ratios),
+        "parameters": last["ours"]["parameters"],
+        "theirs: parameters": last["theirs"]["parameters"],
+    }
+
+
+def measure(side: str) -> dict[str, float]:
+    """Return seconds a step of one side, and its network's parameters."""
+    import torch
+
+    from nepsbench.training.arithmetic import exact_arithmetic
+    from nepsbench.training.recipe import get_recipe
+
+    if side == "theirs":
+        sys.path.append(Path("packages").read_text())  # behind ours: torch is one for both
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    with exact_arithmetic(get_recipe("nasbench_pytorch-sgd")) if side == "ours" else nullcontext():
+        network, epochs = _SIDES[side]()
+        seconds = [next(epochs) for _ in range(_ROUNDS + 1)][1:]  # the first warms up
+    count = sum(p.numel() for p in network.parameters())
+    return {"seconds": statistics.median(seconds), "parameters": count}
+
+
+def _theirs() -> tuple[Any, Iterator[float]]:
+    """Return its network, and seconds a step of its trainer, epoch by epoch."""
+    import numpy as np
+    import torch
+    from nasbench_pytorch.model import Network
+    from nasbench_pytorch.trainer import train
+
+    from nepsbench.spaces.nasbench101 import to_spec
+
+    matrix, operations = to_spec(_cell())
+    network = Network((np.array(matrix), operations))
+    batch = (torch.randn(_BATCH, 3, 32, 32), torch.randint(10, (_BATCH,)))
+
+    def epochs() -> Iterator[float]:
+        while True:
+            start = time.process_time()
+            with redirect_stdout(StringIO()):
+                train(network, [batch] * _STEPS, optimizer="sgd", num_epochs=1)
+            yield (time.process_time() - start) / _STEPS
+
+    return network, epochs()
+
+
+def _ours() -> tuple[Any, Iterator[float]]:
+    """Return our network, and seconds a step of our loop; evaluation is of one image each."""
+    import torch
+
+    from nepsbench.datasets.opening import Dataset, SplitTensors
+    from nepsbench.datasets.record import DatasetRecord
+    from nepsbench.datasets.task import classification
+    from nepsbench.training.loop import initial_state, train_epochs
+    from nepsbench.training.recipe import get_recipe
+    from nepsbench.training.trial_data import prepare_trial_data
+
+    def some(count: int) -> SplitTensors:
+        images = torch.randint(256, (count, 3, 32, 32), dtype=torch.uint8)
+        return SplitTensors(images, torch.randint(10, (count,)))
+
+    train, valid, test = some(_BATCH * _STEPS), some(1), some(1)
+    record = DatasetRecord(
+        name="cifar10",
+        version="made-up",
+        shape=(3, 32, 32),
+        task=classification(tuple("0123456789")),
+        mean=(0.5,) * 3,
+        std=(0.25,) * 3,
+        sizes={},
+        files={},
+    )
+    settings = get_recipe("nasbench_pytorch-sgd").settings({}, "cifar10")
+    settings = replace(settings, batch_size=_BATCH)
+    data = prepare_trial_data(Dataset(record, train, valid, test), settings)
+    state = initial_state("nasbench101", _cell(), data.problem, settings=settings, seed=0)
+
+    def epochs() -> Iterator[float]:
+        start = time.process_time()
+        for _ in train_epochs(state, data, settings=settings, seed=0, until=_ROUNDS + 1):
+            yield (time.process_time() - start) / _STEPS
+            start = time.process_time()
+
+    return state.network, epochs()
+
+
+def _cell() -> dict[str, Any]:
+    from nepsbench.spaces.nasbench101 import from_spec
+
+    matrix = [[0] * 7 for _ in range(7)]
+    for source, target in [(0, 1), (0, 2), (0, 3), (0, 5), (1, 6), (2, 6), (3, 4), (4, 6), (5, 6)]:
+        matrix[source][target] = 1
+    operations = [
+        "input",
+        "conv1x1-bn-relu",
+        "conv3x3-bn-relu",
+        "conv3x3-bn-relu",
+        "conv3x3-bn-relu",
+        "maxpool3x3",
+        "output",
+    ]
+    return from_spec(matrix, operations)
+
+
+_SIDES: dict[str, Callable[[], tuple[Any, Iterator[float]]]] = {"theirs": _theirs, "ours": _ours}
+_MODULE = ("-m", "benchmarks.bench_nasbench_pytorch")
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(*sys.argv[1:]) if sys.argv[1:] else compare()))

@@ -1,0 +1,167 @@
+"""Every space with every recipe that fits it, on a few images, disturbed and undisturbed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from training_jobs import Trial
+
+from nepsbench.datasets.examples import Examples, Splits
+from nepsbench.datasets.preparation import _store
+from nepsbench.datasets.task import classification
+from nepsbench.errors import SpecError
+from nepsbench.spaces import get_space, nasbench101, nasbench201, nashpobench2, space_names
+from nepsbench.training.fit import fitting_recipe
+from nepsbench.training.interruption import Interruption
+from nepsbench.training.recipe import get_recipe, recipe_names
+from nepsbench.training.worker import run_worker
+
+EPOCHS = 3
+_CLASSES = ("a", "b", "c")
+
+#: A configuration of each space that trains fast and uses what the space has.
+_CONFIGURATIONS: dict[str, list[dict[str, Any]]] = {
+    "nepsbench101": [
+        {"Resolution": 0.5, "TrivialAugment": True, "Op1": 2, "Op6": 3, "Op4": 4},
+        {"Optimizer": "AdamW", "LearningRate": 0.01, "Activation": "Mish", "Op1": 2},
+    ],
+    "nasbench101": [
+        nasbench101.from_spec(
+            [[0, 1, 1, 0], [0, 0, 1, 1], [0, 0, 0, 1], [0, 0, 0, 0]],
+            ["input", "conv1x1-bn-relu", "maxpool3x3", "output"],
+        ),
+        nasbench101.from_spec([[0, 1], [0, 0]], ["input", "output"]),
+    ],
+    "nasbench201": [nasbench201.parse("213014"), nasbench201.parse("300000")],
+    "nats_size": [{}],
+    "nashpobench2": [
+        nashpobench2.from_cellcode("0|12|301", learning_rate=0.05, batch_size=16),
+        nashpobench2.from_cellcode("2|33|230", learning_rate=0.4, batch_size=32),
+    ],
+    "nasbench360_backbone": [{"Dropout": 0.3}, {"Momentum": 0.0, "Dropout": 0.6}],
+}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A space and a recipe, and a dataset that it is for."""
+
+    space: str
+    recipe: str
+    dataset: str = "few"
+
+    def __str__(self) -> str:
+        return f"{self.space} by {self.recipe}"
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Two trials or one."""
+        space = get_space(self.space)
+        return [
+            {
+                "taskid": 0,
+                "model_idx": k,
+                "seed": 10 + k,
+                "configuration": {**space.defaults, **changes},
+            }
+            for k, changes in enumerate(_CONFIGURATIONS[self.space], start=1)
+        ]
+
+    @property
+    def epochs(self) -> int:
+        """Epochs to train; the recipe may have fewer than asked for here."""
+        return min(EPOCHS, get_recipe(self.recipe).horizon)
+
+    def job(self) -> dict[str, Any]:
+        """Return what ``job.json`` says of it."""
+        return {
+            "benchmark": f"{self.space}-{self.dataset}",
+            "space": self.space,
+            "dataset": self.dataset,
+            "recipe": self.recipe,
+            "target_epochs": self.epochs,
+        }
+
+
+def all_pairs() -> list[Pair]:
+    """Return every space with every recipe that fits it."""
+    pairs = []
+    for space in space_names():
+        for recipe in recipe_names():
+            dataset = "ninapro" if get_recipe(recipe).only_datasets else "few"
+            try:
+                fitting_recipe(recipe, get_space(space), dataset)
+            except SpecError:
+                continue
+            pairs.append(Pair(space, recipe, dataset))
+    return pairs
+
+
+def store_few_images(root: Path) -> None:
+    """Prepare 40 small random images for training, 12 for validation and for test, twice."""
+    random = np.random.default_rng(3)
+
+    def some(count: int) -> Examples:
+        labels = random.integers(len(_CLASSES), size=count)
+        images = random.integers(256, size=(count, 1, 8, 8), dtype=np.uint8)
+        return Examples(images // (1 + labels[:, None, None, None]).astype(np.uint8), labels)
+
+    splits = Splits(some(40), some(12), some(12), classification(_CLASSES))
+    for name in ("few", "ninapro"):
+        _store(name, root, splits)
+
+
+class KillsItself(Interruption):
+    """Kills its process, as the kernel does, before a batch of training or evaluation."""
+
+    def __init__(self, batch: int) -> None:
+        super().__init__()
+        self._left = batch
+
+    def now(self) -> bool:
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().now()
+
+
+def in_a_process(work: Callable[[], Any]) -> int:
+    """Do ``work`` in a process of its own, forked from this one; return its exit status."""
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            torch.set_num_threads(1)  # a forked process has no threads but one
+            work()
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def train(job: Path, *, worker: int = 0, kill_at: int = 0, cores: int | None = None) -> int:
+    """Run a worker in a process of its own; return its exit status.
+
+    Args:
+        job: The job's folder.
+        worker: The portfolio.
+        kill_at: Kill it before that batch, counted from 1; 0 for never.
+        cores: On how many of this process's cores; all without.
+    """
+
+    def work() -> None:
+        if cores is not None:
+            os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
+        run_worker(job, worker, KillsItself(kill_at) if kill_at else None)
+
+    return in_a_process(work)

@@ -1,0 +1,140 @@
+"""The exactness matrix: every space with every recipe that fits, however it is disturbed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from exactness import Pair, all_pairs, store_few_images, train
+from training_jobs import facts, left
+
+from nepsbench.schema import METRICS_BY_NAME
+from nepsbench.training.recipe import recipe_names
+
+PAGE = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text()
+PAIRS = all_pairs()
+#: Each space, each recipe without its horizons, and each optimiser once.
+FEW = [
+    Pair("nepsbench101", "nepsbench101"),
+    Pair("nasbench101", "nasbench101-4"),
+    Pair("nasbench101", "nasbench_pytorch"),
+    Pair("nasbench101", "nasbench_pytorch-sgd"),
+    Pair("nasbench201", "nasbench201-12"),
+    Pair("nasbench201", "nasbench360_precompute", "ninapro"),
+    Pair("nats_size", "nats_size"),
+    Pair("nashpobench2", "nashpobench2-12"),
+    Pair("nasbench360_backbone", "nasbench360_backbone"),
+    Pair("nasbench360_backbone", "nasbench360"),
+]
+JobMaker = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def few_images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("few")
+    store_few_images(root)
+    return root
+
+
+@pytest.fixture
+def job_of(make_job: JobMaker, few_images: Path) -> JobMaker:
+    """Return a function that writes a job of a pair."""
+
+    def make(pair: Pair, key: str, *portfolios, **changes) -> Path:
+        version = next((few_images / pair.dataset).iterdir()).name
+        own = {"datasets_directory": str(few_images), "dataset_version": version}
+        return make_job(key, *portfolios, **(pair.job() | own | changes))
+
+    return make
+
+
+def undisturbed(pair: Pair, job_of: JobMaker):
+    job = job_of(pair, "undisturbed", pair.trials, campaign="undisturbed")
+    assert train(job) == 0
+    found = facts(job)
+    assert len(found) == pair.epochs * len(pair.trials)
+    assert all(METRICS_BY_NAME[name].reproducible for row in found.values() for name in row)
+    assert {row["train_loss"] for row in found.values()}
+    return found
+
+
+@pytest.mark.parametrize("pair", FEW, ids=str)
+def test_killed_resumed_on_fewer_cores_reordered_and_in_two_waves_it_is_the_same(pair, job_of):
+    pilot = job_of(pair, "pilot", [], list(reversed(pair.trials)), target_epochs=1)
+    assert train(pilot, worker=1, cores=1) == 0
+    wave = job_of(pair, "wave", pair.trials)
+    if pair.epochs > 1:
+        assert train(wave, kill_at=2) == -signal.SIGKILL
+    assert train(wave) == 0
+    assert facts(pilot, wave) == undisturbed(pair, job_of)
+    assert {record["status"] for record in left(wave).values()} == {"complete"}
+
+
+def killed(pair: Pair, job_of: JobMaker) -> list[Path]:
+    job = job_of(pair, "killed", pair.trials)
+    for batch in (3, 8):
+        assert train(job, kill_at=batch) in (0, -signal.SIGKILL)
+    assert train(job) == 0
+    return [job]
+
+
+def spread(pair: Pair, job_of: JobMaker) -> list[Path]:
+    job = job_of(pair, "spread", pair.trials[1:], pair.trials[:1])
+    assert train(job, worker=1) == train(job) == 0
+    return [job]
+
+
+def reordered(pair: Pair, job_of: JobMaker) -> list[Path]:
+    job = job_of(pair, "reordered", list(reversed(pair.trials)))
+    assert train(job) == 0
+    return [job]
+
+
+def in_waves(pair: Pair, job_of: JobMaker) -> list[Path]:
+    jobs = [
+        job_of(pair, f"wave-{epochs}", pair.trials, target_epochs=epochs)
+        for epochs in range(1, pair.epochs + 1)
+    ]
+    assert [train(job) for job in jobs] == [0] * len(jobs)
+    return jobs
+
+
+def on_one_core(pair: Pair, job_of: JobMaker) -> list[Path]:
+    job = job_of(pair, "one-core", pair.trials)
+    assert train(job, cores=1) == 0
+    return [job]
+
+
+def with_many_threads(pair: Pair, job_of: JobMaker) -> list[Path]:
+    """Run a worker as a job does, where the environment asks for other threads."""
+    job = job_of(pair, "threads", pair.trials)
+    environment = {**os.environ, "OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
+    command = [sys.executable, "-m", "nepsbench", "worker", "run", "--job", str(job)]
+    subprocess.run(command, env={**environment, "NEPSBENCH_WORKER": "0"}, check=True)
+    return [job]
+
+
+DISTURBANCES = (killed, spread, reordered, in_waves, on_one_core, with_many_threads)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("disturbed", DISTURBANCES)
+@pytest.mark.parametrize("pair", PAIRS, ids=str)
+def test_no_disturbance_changes_a_bit(pair, disturbed, job_of):
+    assert facts(*disturbed(pair, job_of)) == undisturbed(pair, job_of)
+
+
+def test_few_are_of_all_and_every_recipe_and_space_is_among_all():
+    assert set(FEW) <= set(PAIRS)
+    assert {pair.recipe for pair in PAIRS} == set(recipe_names())
+    assert {pair.space for pair in PAIRS} == {pair.space for pair in FEW}
+
+
+def test_the_page_has_a_row_for_each_space_and_file_of_recipes():
+    for pair in PAIRS:
+        assert f"| `{pair.space}` | `{pair.recipe.partition('-')[0]}` |" in PAGE
