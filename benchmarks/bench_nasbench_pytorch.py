@@ -24,9 +24,9 @@ def figures() -> list[Figure]:
     return [
         Figure(
             name="against-nasbench-pytorch",
-            title="A step of 64 images of 32x32 on the cell of NASBench-PyTorch's readme, one thread: "
-            "its trainer on ready tensors, our loop with crop, flip and normalisation, each in a "
-            "process, by turns. Our time over theirs in `inverse speed-up`; seconds are the CPU's",
+            title="A step of 64 images of 32x32 on the cell of NASBench-PyTorch's readme: "
+            "its trainer on ready tensors, our loop with crop, flip and normalisation, each in one "
+            "thread and process, by turns; seconds of CPU, ours over theirs in `inverse speed-up`",
             command=("-m", "benchmarks.bench_nasbench_pytorch"),
             bounds={"inverse speed-up": 1 / 1.7},
             prepare=_prepare,

@@ -18,6 +18,20 @@ def test_the_name_comes_from_what_is_trained_and_nothing_else():
     assert parse_campaign({"seed": 7}).name != base.name
 
 
+def test_a_recipe_that_is_not_the_spaces_own_stands_in_the_benchmarks_name():
+    own = parse_campaign({"space": "nasbench101", "waves": "1"})
+    assert (own.recipe, own.benchmark) == ("nasbench101", "nasbench101-digits")
+    other = parse_campaign({"space": "nasbench101", "waves": "1", "recipe": "nasbench101-36"})
+    assert other.benchmark == "nasbench101-digits-nasbench101-36"
+    assert other.name != own.name
+    longest = parse_campaign({"space": "nasbench101", "waves": "1", "recipe": "nasbench101-108"})
+    assert longest == own
+
+
+def test_the_spaces_own_recipe_leaves_names_as_they_were():
+    assert parse_campaign({}).name == "nepsbench101-digits-25450fc7"
+
+
 def test_a_form_writes_waves_as_text_and_leaves_fields_empty():
     campaign = parse_campaign({"waves": "3, 12,50", "seed": None, "name": "", "mlflow_limit": None})
     assert campaign.waves == (3, 12, 50)
@@ -42,6 +56,17 @@ def test_one_training_seed_for_all_reaches_the_spec():
         ({"space": "nope"}, "unknown space 'nope'; there are: nepsbench101"),
         ({"dataset": "nope"}, "unknown dataset 'nope'; there are: "),
         ({"name": "a/b"}, "name: String should match pattern"),
+        ({"recipe": "nope"}, "unknown recipe 'nope'; there are: nasbench101, "),
+        ({"recipe": "nasbench201"}, "recipe nasbench201 takes no notice of LearningRate, Opt"),
+        ({"space": "nds_vanilla"}, "space nds_vanilla has no recipe of its own; name one of"),
+        (
+            {"space": "nasbench201", "recipe": "nasbench360_precompute"},
+            "recipe nasbench360_precompute is not for dataset digits; it is for: ninapro_db5, darcy_flow",
+        ),
+        (
+            {"space": "nasbench101", "recipe": "nasbench101-4"},
+            "recipe nasbench101-4/1 ends at epoch 4, 12 were asked for",
+        ),
     ],
 )
 def test_nonsense_is_refused_in_one_line(values, message):
@@ -76,6 +101,13 @@ def test_a_name_cannot_be_taken_for_other_trials(tmp_path):
     folder.save(Campaign(samples=3, name="mine"))
     with pytest.raises(SpecError, match="campaign mine exists and draws something else"):
         folder.save(Campaign(samples=4, name="mine"))
+
+
+def test_a_name_cannot_be_taken_for_another_recipe(tmp_path):
+    folder = CampaignFolder(tmp_path, "mine")
+    folder.save(Campaign(space="nasbench201", name="mine"))
+    with pytest.raises(SpecError, match="campaign mine exists and trains by recipe nasbench201"):
+        folder.save(Campaign(space="nasbench201", recipe="nats_size", name="mine"))
 
 
 def test_a_missing_or_damaged_campaign_file_is_named(tmp_path):

@@ -96,7 +96,7 @@ def all_pairs() -> list[Pair]:
     pairs = []
     for space in space_names():
         for recipe in recipe_names():
-            dataset = "ninapro" if get_recipe(recipe).only_datasets else "few"
+            dataset = "ninapro_db5" if get_recipe(recipe).only_datasets else "few"
             try:
                 fitting_recipe(recipe, get_space(space), dataset)
             except SpecError:
@@ -115,7 +115,7 @@ def store_few_images(root: Path) -> None:
         return Examples(images // (1 + labels[:, None, None, None]).astype(np.uint8), labels)
 
     splits = Splits(some(40), some(12), some(12), classification(_CLASSES))
-    for name in ("few", "ninapro"):
+    for name in ("few", "ninapro_db5"):
         _store(name, root, splits)
 
 

@@ -25,7 +25,7 @@ FEW = [
     Pair("nasbench101", "nasbench_pytorch"),
     Pair("nasbench101", "nasbench_pytorch-sgd"),
     Pair("nasbench201", "nasbench201-12"),
-    Pair("nasbench201", "nasbench360_precompute", "ninapro"),
+    Pair("nasbench201", "nasbench360_precompute", "ninapro_db5"),
     Pair("nats_size", "nats_size"),
     Pair("nashpobench2", "nashpobench2-12"),
     Pair("nasbench360_backbone", "nasbench360_backbone"),

@@ -50,7 +50,7 @@ def test_a_recipe_is_another_on_another_dataset():
     assert recipe.on("ecg").batch_size == 256
     assert recipe.on("cifar100").augmentation.cutout == 16
     assert recipe.on("digits") is recipe
-    darcy = recipe.settings({}, "darcy")
+    darcy = recipe.settings({}, "darcy_flow")
     assert (darcy.batch_size, darcy.learning_rate) == (8, 0.001)
     with pytest.raises(SpecError, match="recipe nasbench360_precompute is not for dataset digits"):
         get_recipe("nasbench360_precompute").on("digits")
@@ -124,7 +124,7 @@ def test_every_space_but_ndss_is_trained_by_the_recipe_of_its_name(name):
         ("nepsbench101", "nasbench201", "takes LearningRate, Optimizer, Resolution, .* from the "),
         ("nasbench201", "nepsbench101", "takes no notice of LearningRate, Optimizer, Resolution"),
         ("nasbench201", "nasbench360_backbone", "takes no notice of LearningRate, Momentum, Weig"),
-        ("nasbench360_precompute", "nasbench201", "is not for dataset digits; it is for: ninapro"),
+        ("nasbench360_precompute", "nasbench201", "is not for dataset digits; it is for: ninapro_db5"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(recipe, space, message):
