@@ -14,6 +14,7 @@ from nepsbench.errors import SpecError
 from nepsbench.kept import NONE
 from nepsbench.sampling.spec import Name, ProfileSpec, parse_spec
 from nepsbench.spaces import get_space
+from nepsbench.spaces.problem import Problem, check_problem
 from nepsbench.training.fit import fitting_recipe, own_recipe
 from nepsbench.training.job import KeepWeights
 from nepsbench.training.recipe import get_recipe
@@ -127,17 +128,24 @@ def parse_campaign(values: dict[str, Any]) -> Campaign:
         campaign = Campaign.model_validate(given)
     except ValidationError as error:
         raise SpecError(f"campaign: {first_problem(error, Campaign)}") from None
-    space = get_space(campaign.space)
-    recipe = fitting_recipe(given.get("recipe") or own_recipe(space), space, campaign.dataset)
-    recipe.check_epochs(campaign.waves[-1])
-    from nepsbench.datasets import dataset_names
+    _require_fit(campaign, given.get("recipe"))
+    return campaign
 
+
+def _require_fit(campaign: Campaign, recipe_given: str | None) -> None:
+    """Refuse a space, a dataset and a recipe that are not there, or do not go together."""
+    from nepsbench.datasets import about, dataset_names
+
+    space = get_space(campaign.space)
+    recipe = recipe_given or own_recipe(space)
     if campaign.dataset not in dataset_names():
         raise SpecError(
             f"campaign: unknown dataset {campaign.dataset!r}; "
             f"there are: {', '.join(dataset_names())}"
         )
-    return campaign
+    fitting_recipe(recipe, space, campaign.dataset).check_epochs(campaign.waves[-1])
+    facts = about(campaign.dataset)
+    check_problem(space.name, Problem(facts.shape, facts.task.outputs, facts.task.dense))
 
 
 def read_campaign(path: Path) -> Campaign:

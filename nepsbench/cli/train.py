@@ -45,7 +45,7 @@ def train(
 ) -> None:
     """Train configurations to the numbers that a worker on a cluster would give.
 
-    Example: nepsbench train --space nasbench201 --recipe nepsbench101 --epochs 3 123
+    Example: nepsbench train --space nasbench201 --recipe nasbench201-12 --epochs 3 123
     """
     from nepsbench.client.batch import train_orders
     from nepsbench.client.training import terms_of

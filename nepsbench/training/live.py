@@ -18,6 +18,7 @@ from nepsbench.spaces import Configuration, Scalar, Space, get_space
 from nepsbench.spaces.networks import count_flops, count_params
 from nepsbench.training.arithmetic import exact_arithmetic
 from nepsbench.training.checkpoint import identity_of, save_checkpoint
+from nepsbench.training.fit import fitting_recipe
 from nepsbench.training.live_folder import LiveFolder, Memory
 from nepsbench.training.loop import (
     DivergedError,
@@ -26,7 +27,7 @@ from nepsbench.training.loop import (
     initial_state,
     train_epochs,
 )
-from nepsbench.training.recipe import Recipe, get_recipe
+from nepsbench.training.recipe import Recipe
 from nepsbench.training.trial_data import TrialData, prepare_trial_data
 
 #: Is told the epochs that are done, with the part of the one in work.
@@ -47,9 +48,11 @@ def open_terms(*, space: str, dataset: str, datasets_root: Path, recipe: str) ->
 
     Raises:
         DatasetError: If the dataset is not prepared below ``datasets_root``.
-        SpecError: If there is no such recipe.
+        SpecError: If there is no such recipe, or it does not fit.
     """
-    return LiveTerms(get_space(space), open_dataset(dataset, datasets_root), get_recipe(recipe))
+    searched = get_space(space)
+    terms = fitting_recipe(recipe, searched, dataset)
+    return LiveTerms(searched, open_dataset(dataset, datasets_root), terms)
 
 
 class LiveTrial:

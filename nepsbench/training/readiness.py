@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import torch
-
 from nepsbench.datasets.record import DatasetRecord
 from nepsbench.spaces import Space
-from nepsbench.spaces.networks import Problem, build_network
+from nepsbench.spaces.problem import Problem, check_problem
 from nepsbench.training.fit import fitting_recipe
 from nepsbench.training.trial_data import require_images
 
@@ -19,9 +17,4 @@ def check_ready(space: Space, recipe_name: str, record: DatasetRecord) -> None:
     """
     recipe = fitting_recipe(recipe_name, space, record.name)
     require_images(recipe.on(record.name), record)
-    with torch.device("meta"):  # nothing is computed
-        build_network(
-            space.name,
-            space.defaults,
-            Problem(record.shape, record.task.outputs, record.task.dense),
-        )
+    check_problem(space.name, Problem(record.shape, record.task.outputs, record.task.dense))

@@ -46,6 +46,8 @@ class Recipe(Section):
         optimizer: Which of ``optimizers``.
         optimizers: Settings by name.
         schedule: Of the learning rate.
+        summed_loss: True if the published loss is the sum over a batch. Ours is the mean, so the
+            rate is multiplied by the batch size, and the decay divided by it: the same steps.
         clip_norm: Most that the norm of all gradients may be; None for any.
         augmentation: Of training images.
         normalisation: Constants of pixels; None for the dataset's own.
@@ -68,6 +70,7 @@ class Recipe(Section):
     optimizer: str
     optimizers: dict[str, OptimizerSettings]
     schedule: Schedule
+    summed_loss: bool = False
     clip_norm: Positive | None = None
     augmentation: Augmentation = Augmentation()
     normalisation: Normalisation | None = None
@@ -135,11 +138,13 @@ class Recipe(Section):
         optimizer = recipe.optimizers[value(recipe.optimizer)]
         if isinstance(optimizer, SGDSettings):
             optimizer = optimizer.model_copy(update={"momentum": float(value(optimizer.momentum))})
+        batch_size = int(value(recipe.batch_size))
+        scale = batch_size if recipe.summed_loss else 1
         return Settings(
             recipe=recipe,
-            batch_size=int(value(recipe.batch_size)),
-            learning_rate=float(value(recipe.learning_rate)),
-            weight_decay=float(value(recipe.weight_decay)),
+            batch_size=batch_size,
+            learning_rate=float(value(recipe.learning_rate)) * scale,
+            weight_decay=float(value(recipe.weight_decay)) / scale,
             resolution=float(value(recipe.resolution)),
             optimizer=optimizer,
             trivial_augment=bool(value(recipe.augmentation.trivial_augment)),

@@ -58,9 +58,8 @@ class RMSPropTF(torch.optim.Optimizer):
         if not weights:
             return
         squares, steps = self._moments(weights)
-        gradients = [weight.grad for weight in weights]
-        if group["weight_decay"]:
-            gradients = torch._foreach_add(gradients, weights, alpha=group["weight_decay"])
+        decay = group["weight_decay"]
+        gradients = torch._foreach_add([w.grad for w in weights], weights, alpha=decay)
         torch._foreach_mul_(squares, group["decay"])
         torch._foreach_addcmul_(squares, gradients, gradients, 1 - group["decay"])
         roots = torch._foreach_add(squares, group["eps"])

@@ -58,10 +58,14 @@ def test_one_training_seed_for_all_reaches_the_spec():
         ({"name": "a/b"}, "name: String should match pattern"),
         ({"recipe": "nope"}, "unknown recipe 'nope'; there are: nasbench101, "),
         ({"recipe": "nasbench201"}, "recipe nasbench201 takes no notice of LearningRate, Opt"),
+        (
+            {"space": "nasbench101", "recipe": "nasbench360", "dataset": "deepsea"},
+            "space nasbench101: takes inputs (channels, height, width) and gives one output",
+        ),
         ({"space": "nds_vanilla"}, "space nds_vanilla has no recipe of its own; name one of"),
         (
             {"space": "nasbench201", "recipe": "nasbench360_precompute"},
-            "recipe nasbench360_precompute is not for dataset digits; it is for: ninapro_db5, darcy_flow",
+            "recipe nasbench360_precompute is not for dataset digits; it is for: ninapro_db5, ",
         ),
         (
             {"space": "nasbench101", "recipe": "nasbench101-4"},

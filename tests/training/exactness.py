@@ -16,7 +16,7 @@ from training_jobs import Trial
 
 from nepsbench.datasets.examples import Examples, Splits
 from nepsbench.datasets.preparation import _store
-from nepsbench.datasets.task import classification
+from nepsbench.datasets.task import Task, classification
 from nepsbench.errors import SpecError
 from nepsbench.spaces import get_space, nasbench101, nasbench201, nashpobench2, space_names
 from nepsbench.training.fit import fitting_recipe
@@ -59,7 +59,8 @@ class Pair:
     dataset: str = "few"
 
     def __str__(self) -> str:
-        return f"{self.space} by {self.recipe}"
+        where = "" if self.dataset == "few" else f" on {self.dataset}"
+        return f"{self.space} by {self.recipe}{where}"
 
     @property
     def trials(self) -> list[Trial]:
@@ -105,18 +106,37 @@ def all_pairs() -> list[Pair]:
     return pairs
 
 
-def store_few_images(root: Path) -> None:
-    """Prepare 40 small random images for training, 12 for validation and for test, twice."""
+def store_few(root: Path) -> None:
+    """Prepare a few small random images, maps and sequences.
+
+    40 are for training, 12 for validation and for test. Names of real datasets are those that a
+    recipe has other values for.
+    """
     random = np.random.default_rng(3)
+    classes = classification(_CLASSES)
+
+    def floats(count: int, *shape: int) -> np.ndarray:
+        return random.normal(size=(count, *shape)).astype(np.float32)
+
+    def maps(count: int) -> Examples:
+        return Examples(floats(count, 3, 6, 6), floats(count, 3, 6, 6))
+
+    def sequences(count: int) -> Examples:
+        return Examples(floats(count, 2, 24), random.integers(len(_CLASSES), size=count))
 
     def some(count: int) -> Examples:
         labels = random.integers(len(_CLASSES), size=count)
         images = random.integers(256, size=(count, 1, 8, 8), dtype=np.uint8)
         return Examples(images // (1 + labels[:, None, None, None]).astype(np.uint8), labels)
 
-    splits = Splits(some(40), some(12), some(12), classification(_CLASSES))
-    for name in ("few", "ninapro_db5"):
-        _store(name, root, splits)
+    for name, kind, task in (
+        ("few", some, classes),
+        ("ninapro_db5", some, classes),
+        ("ecg", sequences, classes),
+        ("darcy_flow", maps, Task("relative_l2", "rel_l2", outputs=1, dense=True)),
+    ):
+        values = "pixels" if kind is some else "numbers"
+        _store(name, root, Splits(kind(40), kind(12), kind(12), task, kind=values))
 
 
 class KillsItself(Interruption):

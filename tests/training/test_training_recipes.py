@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from nepsbench.datasets import dataset_names
 from nepsbench.errors import SpecError
 from nepsbench.spaces import get_space, space_names
 from nepsbench.spaces.networks import Problem, build_network
@@ -51,9 +52,15 @@ def test_a_recipe_is_another_on_another_dataset():
     assert recipe.on("cifar100").augmentation.cutout == 16
     assert recipe.on("digits") is recipe
     darcy = recipe.settings({}, "darcy_flow")
-    assert (darcy.batch_size, darcy.learning_rate) == (8, 0.001)
+    # Published for the sum over a batch, of which ours is the mean.
+    assert (darcy.batch_size, darcy.learning_rate, darcy.weight_decay) == (8, 0.008, 6.25e-5)
     with pytest.raises(SpecError, match="recipe nasbench360_precompute is not for dataset digits"):
         get_recipe("nasbench360_precompute").on("digits")
+
+
+def test_datasets_of_recipes_are_datasets_that_there_are():
+    named = {dataset for name in recipe_files() for dataset in get_recipe(name).datasets}
+    assert named <= set(dataset_names())
 
 
 def test_a_value_of_the_configuration_reaches_the_optimiser():
@@ -124,7 +131,11 @@ def test_every_space_but_ndss_is_trained_by_the_recipe_of_its_name(name):
         ("nepsbench101", "nasbench201", "takes LearningRate, Optimizer, Resolution, .* from the "),
         ("nasbench201", "nepsbench101", "takes no notice of LearningRate, Optimizer, Resolution"),
         ("nasbench201", "nasbench360_backbone", "takes no notice of LearningRate, Momentum, Weig"),
-        ("nasbench360_precompute", "nasbench201", "is not for dataset digits; it is for: ninapro_db5"),
+        (
+            "nasbench360_precompute",
+            "nasbench201",
+            "is not for dataset digits; it is for: ninapro_db5",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(recipe, space, message):

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from nepsbench.spaces.nasbench101 import graph_of
 from nepsbench.spaces.nasbench101_graph import Graph
-from nepsbench.spaces.networks.problem import Problem
 from nepsbench.spaces.parameters import Scalar
+from nepsbench.spaces.problem import Problem
 
 _WIDTH = 128
 _STACKS, _CELLS = 3, 3

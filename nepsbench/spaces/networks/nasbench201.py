@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from torch import nn
 
 from nepsbench.spaces.nasbench201 import SPACE, cell_of
-from nepsbench.spaces.networks.problem import Problem
 from nepsbench.spaces.networks.skeleton import cell_network
 from nepsbench.spaces.parameters import Scalar
+from nepsbench.spaces.problem import Problem
 
 WIDTH, DEPTH = 16, 5
 

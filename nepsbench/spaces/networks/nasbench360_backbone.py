@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from nepsbench.spaces.nasbench360_backbone import SPACE
 from nepsbench.spaces.networks.heads import dense_head, pooled_head
-from nepsbench.spaces.networks.problem import Problem
 from nepsbench.spaces.parameters import Scalar
+from nepsbench.spaces.problem import Problem
 
 _STEM = 16
 _WIDTHS = (64, 128, 256)  # of 16 layers, four times as wide

@@ -12,9 +12,9 @@ from torch import nn
 
 from nepsbench.spaces.nashpobench2 import SPACE, cell_of
 from nepsbench.spaces.networks.nasbench201 import DEPTH, WIDTH
-from nepsbench.spaces.networks.problem import Problem
 from nepsbench.spaces.networks.skeleton import cell_network
 from nepsbench.spaces.parameters import Scalar
+from nepsbench.spaces.problem import Problem
 
 
 def build(configuration: Mapping[str, Scalar], problem: Problem) -> nn.Sequential:

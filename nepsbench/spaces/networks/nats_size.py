@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from torch import nn
 
 from nepsbench.spaces.nats_size import CELL, SPACE, channels_of
-from nepsbench.spaces.networks.problem import Problem
 from nepsbench.spaces.networks.skeleton import sized_network
 from nepsbench.spaces.parameters import Scalar
+from nepsbench.spaces.problem import Problem
 
 
 def build(configuration: Mapping[str, Scalar], problem: Problem) -> nn.Sequential:

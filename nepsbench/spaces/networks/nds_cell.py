@@ -17,8 +17,8 @@ from torch.nn import functional as F
 from nepsbench.errors import SpecError
 from nepsbench.spaces import nds
 from nepsbench.spaces.nds_notation import to_genotype
-from nepsbench.spaces.networks.problem import Problem
 from nepsbench.spaces.parameters import Scalar
+from nepsbench.spaces.problem import Problem
 
 _STEM_WIDTH = 3  # times the first cell's
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from nepsbench.spaces import nds
-from nepsbench.spaces.networks.problem import Problem
 from nepsbench.spaces.parameters import Scalar
+from nepsbench.spaces.problem import Problem
 
 
 class ConvBN(nn.Sequential):

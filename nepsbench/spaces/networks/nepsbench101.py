@@ -12,9 +12,9 @@ from torch import nn
 
 from nepsbench.spaces.nepsbench101 import SPACE, cell_of
 from nepsbench.spaces.networks.cell import Activation
-from nepsbench.spaces.networks.problem import Problem
 from nepsbench.spaces.networks.skeleton import cell_network
 from nepsbench.spaces.parameters import Scalar
+from nepsbench.spaces.problem import Problem
 
 _ACTIVATIONS: dict[str, Activation] = {
     "ReLU": nn.ReLU,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Protocol
 
 from torch import nn
 
 from nepsbench.errors import SpecError
-from nepsbench.spaces.networks.problem import Problem
 from nepsbench.spaces.parameters import Scalar
+from nepsbench.spaces.problem import Problem, check_problem
 
 _MODULES = {
     name: f"nepsbench.spaces.networks.{name}"
@@ -27,12 +27,6 @@ _MODULES = {
     "nds_residual_bottleneck": "nepsbench.spaces.networks.nds_stages",
     "nds_residual_basic": "nepsbench.spaces.networks.nds_stages",
     "nds_vanilla": "nepsbench.spaces.networks.nds_stages",
-}
-
-#: What a network asks of a problem, where that is not an image with one output.
-_REQUIREMENTS: dict[str, Callable[[Problem, str], None]] = {
-    "nasbench201": Problem.require_plane,
-    "nasbench360_backbone": Problem.require_any,
 }
 
 
@@ -56,7 +50,6 @@ def build_network(
     """
     if space_name not in _MODULES:
         raise SpecError(f"space {space_name!r} has no network; there are: {', '.join(_MODULES)}")
-    require = _REQUIREMENTS.get(space_name, Problem.require_image)
-    require(problem, f"space {space_name}")
+    check_problem(space_name, problem)
     builder: _Builder = import_module(_MODULES[space_name]).build
     return builder(configuration, problem)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from nepsbench.errors import SpecError
@@ -65,3 +66,19 @@ class Problem:
                 f"example; the dataset's inputs have the shape {self.shape} and need {wanted}; "
                 "choose another space or dataset"
             )
+
+
+#: What a space's network asks of a problem, where that is not an image with one output.
+_REQUIREMENTS: dict[str, Callable[[Problem, str], None]] = {
+    "nasbench201": Problem.require_plane,
+    "nasbench360_backbone": Problem.require_any,
+}
+
+
+def check_problem(space_name: str, problem: Problem) -> None:
+    """Refuse a problem that the networks of a space cannot be built for.
+
+    Raises:
+        SpecError: If they cannot.
+    """
+    _REQUIREMENTS.get(space_name, Problem.require_image)(problem, f"space {space_name}")
