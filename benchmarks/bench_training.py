@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import multiprocessing
 import statistics
 import sys
@@ -41,8 +40,8 @@ def figures() -> list[Figure]:
     ] + [
         Figure(
             name="train-usual",
-            title=f"Train {_SAMPLED} sampled configurations of nepsbench101 on CIFAR-10: the loop's "
-            "seconds over those of the usual one (image by image with Pillow, torch's layers, all "
+            title=f"Train {_SAMPLED} sampled configurations of nepsbench101 on CIFAR-10: the "
+            "loop's seconds over those of the usual one (image by image with Pillow, torch's layers, all "
             "operations), geometric mean",
             command=("-m", "benchmarks.bench_training", "usual", ""),
             bounds={"loop / usual": _OF_USUAL},
@@ -89,9 +88,7 @@ def _epochs(configuration: dict[str, Any], *, batches: int) -> Iterator[float]:
 
     settings = _recipe().settings(configuration)
     data = prepare_trial_data(_dataset(batches * _BATCH), settings)
-    state = initial_state(
-        "nepsbench101", configuration, data.problem, settings=settings, seed=1
-    )
+    state = initial_state("nepsbench101", configuration, data.problem, settings=settings, seed=1)
     for metrics in train_epochs(state, data, settings=settings, seed=1, until=200):
         yield metrics["train_duration"]
 
@@ -135,25 +132,35 @@ def measure_usual(_: str) -> None:
     ):
         for number in range(_SAMPLED):
             rounds = [
-                (own.submit(_own_seconds, number).result(),
-                 usual.submit(_usual_seconds, number).result())
+                (
+                    own.submit(_own_seconds, number).result(),
+                    usual.submit(_usual_seconds, number).result(),
+                )
                 for _ in range(3)
             ]
             loop, reference = (statistics.median(times) for times in zip(*rounds, strict=True))
             ratios.append(loop / reference)
             ours.append(1 / loop)
             theirs.append(1 / reference)
-            print(_sampled()[number], f"{ours[-1]:,.0f} {theirs[-1]:,.0f} {1 / ratios[-1]:.2f}",
-                  file=sys.stderr, flush=True)
+            print(
+                _sampled()[number],
+                f"{ours[-1]:,.0f} {theirs[-1]:,.0f} {1 / ratios[-1]:.2f}",
+                file=sys.stderr,
+                flush=True,
+            )
     mean = statistics.geometric_mean
-    print(json.dumps({
-        "loop / usual": mean(ratios),
-        "times as fast": mean(1 / ratio for ratio in ratios),
-        "least": 1 / max(ratios),
-        "most": 1 / min(ratios),
-        "images/s": mean(ours),
-        "images/s of the usual": mean(theirs),
-    }))
+    print(
+        json.dumps(
+            {
+                "loop / usual": mean(ratios),
+                "times as fast": mean(1 / ratio for ratio in ratios),
+                "least": 1 / max(ratios),
+                "most": 1 / min(ratios),
+                "images/s": mean(ours),
+                "images/s of the usual": mean(theirs),
+            }
+        )
+    )
 
 
 @cache

@@ -153,9 +153,7 @@ class _Reduction(nn.Module):
             _conv_bn(width, 2 * width, 3, activation, stride=2),
             _conv_bn(2 * width, 2 * width, 3, activation),
         )
-        self.shortcut = nn.Sequential(
-            nn.AvgPool2d(2), nn.Conv2d(width, 2 * width, 1, bias=False)
-        )
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(width, 2 * width, 1, bias=False))
 
     def forward(self, x: Tensor) -> Tensor:
         main: Tensor = self.main(x)
@@ -178,7 +176,9 @@ def usual_network(configuration: Mapping[str, Scalar]) -> nn.Sequential:
     return nn.Sequential(*layers, *head, nn.Linear(width, 10))
 
 
-def usual_optimizer(network: nn.Module, configuration: Mapping[str, Scalar]) -> torch.optim.Optimizer:
+def usual_optimizer(
+    network: nn.Module, configuration: Mapping[str, Scalar]
+) -> torch.optim.Optimizer:
     """Return torch's optimiser with its default settings of speed."""
     rates = {
         "lr": float(configuration["LearningRate"]),

@@ -25,6 +25,7 @@ from nepsbench.spaces import Configuration
 from nepsbench.spaces.networks import Problem, build_network
 from nepsbench.training.objective import LossFunction, Meter, loss_function, new_meter
 from nepsbench.training.optimizers import new_optimizer
+from nepsbench.training.placement import place
 from nepsbench.training.randomness import derived_seed
 from nepsbench.training.recipe import Settings
 from nepsbench.training.trial_data import TrialData
@@ -73,7 +74,7 @@ def initial_state(
     start = perf_counter()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derived_seed(seed, "initialisation"))
-        network = build_network(space, configuration, problem)
+        network = place(build_network(space, configuration, problem))
     return TrainingState(network, new_optimizer(network, settings), counted=start)
 
 

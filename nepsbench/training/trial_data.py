@@ -12,15 +12,20 @@ from nepsbench.datasets.opening import Dataset, SplitTensors
 from nepsbench.datasets.task import Task
 from nepsbench.errors import SpecError
 from nepsbench.spaces.networks import Problem
-from nepsbench.training.augmentation import at_resolution, crop_and_flip, random_offsets
+from nepsbench.training.augmentation import at_resolution, crop_and_flip
+from nepsbench.training.draws import Draws, draw
+from nepsbench.training.placement import chosen_device, layout_of
 from nepsbench.training.randomness import generator
 from nepsbench.training.recipe import Settings
-from nepsbench.training.trivial_augment import trivial_augment
+from nepsbench.training.trivial_augment import trivial_augment_
 
 Batch = tuple[Tensor, Tensor]
 
 #: Resizing in slices bounds the memory that float copies take.
 _SLICE = 4096
+#: So many bytes of images are augmented together, if they are several batches: each step of it has
+#: a price of its own.
+_AUGMENTED_TOGETHER = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -57,26 +62,9 @@ class TrialData:
 
     def training_batches(self, *, seed: int, epoch: int) -> Iterator[Batch]:
         """Yield the epoch's shuffled, augmented, normalised batches; the last may be smaller."""
-        size, resolution = len(self.train), self.settings.resolution
-        augmentation = self.settings.recipe.augmentation
         random = generator(seed, "data", epoch)
-        order = torch.randperm(size, generator=random)
-        padding = int(augmentation.crop_padding * resolution)
-        offsets = random_offsets(size, padding=padding, generator=random)
-        flips = torch.rand(size, generator=random) < (0.5 if augmentation.flip else 0.0)
-        for start in range(0, size, self.settings.batch_size):
-            now = slice(start, start + self.settings.batch_size)
-            inputs = self.train.inputs[order[now]]
-            if self.settings.trivial_augment:
-                inputs = trivial_augment(inputs, generator=random)
-            if padding or augmentation.flip:
-                inputs = crop_and_flip(
-                    inputs, offsets=offsets[:, now], flips=flips[now], padding=padding
-                )
-            yield (
-                self._normalised(at_resolution(inputs, resolution)),
-                self.train.targets[order[now]],
-            )
+        order = torch.randperm(len(self.train), generator=random)
+        return self._augmented(self.train, order, random)
 
     def evaluation_batches(self, split: SplitTensors) -> Iterator[Batch]:
         """Yield the split's normalised batches in stored order."""
@@ -84,10 +72,58 @@ class TrialData:
             now = slice(start, start + self.settings.batch_size)
             yield self._normalised(split.inputs[now]), split.targets[now]
 
+    def _augmented(
+        self, split: SplitTensors, order: Tensor, random: torch.Generator
+    ) -> Iterator[Batch]:
+        """Yield batches in ``order``, each pass with the draws of ``random``."""
+        augmentation, batch_size = self.settings.recipe.augmentation, self.settings.batch_size
+        draws = draw(
+            order,
+            padding=self._padding,
+            flip=augmentation.flip,
+            trivial_augment=self.settings.trivial_augment,
+            generator=random,
+        )
+        together = max(1, _AUGMENTED_TOGETHER // (batch_size * split.inputs[0].numel()))
+        for begin in range(0, len(order), together * batch_size):
+            part = draws.take(slice(begin, begin + together * batch_size))
+            now = part.to(split.inputs.device)
+            inputs, targets = self._changed(split.inputs, now), split.targets[now.order]
+            for start in range(0, len(now.order), batch_size):
+                batch = slice(start, start + batch_size)
+                yield self._normalised(inputs[batch]), targets[batch]
+
+    def _changed(self, inputs: Tensor, draws: Draws) -> Tensor:
+        """Return the inputs that ``draws`` name, augmented as they say."""
+        if draws.operations is None:
+            images = inputs.index_select(0, draws.order)
+        else:
+            places = draws.operations[0].argsort(stable=True)
+            chosen, levels, signs = draws.operations[:, places]
+            images = inputs.index_select(0, draws.order[places])
+            trivial_augment_(images, chosen, levels=levels, signs=signs)
+            images = images.index_select(0, places.argsort())
+        if not (self._padding or self.settings.recipe.augmentation.flip):
+            return at_resolution(images, self.settings.resolution)
+        return crop_and_flip(
+            images,
+            offsets=draws.offsets,
+            flips=draws.flips,
+            padding=self._padding,
+            resolution=self.settings.resolution,
+        )
+
+    @property
+    def _padding(self) -> int:
+        return int(self.settings.recipe.augmentation.crop_padding * self.settings.resolution)
+
     def _normalised(self, inputs: Tensor) -> Tensor:
+        """Return what the network sees; images in the layout that convolutions are fast in."""
         if self.mean is None or self.std is None:
-            return inputs.float()
-        return inputs.float().sub_(self.mean).div_(self.std)
+            inputs = inputs.float()
+        else:
+            inputs = (inputs - self.mean).div_(self.std)
+        return inputs.contiguous(memory_format=layout_of(inputs))
 
 
 def prepare_trial_data(dataset: Dataset, settings: Settings) -> TrialData:
@@ -96,22 +132,29 @@ def prepare_trial_data(dataset: Dataset, settings: Settings) -> TrialData:
     Raises:
         SpecError: If the recipe changes images, and the dataset holds none.
     """
-    record = dataset.record
+    record, device = dataset.record, chosen_device()
     _require_images(dataset, settings)
 
     def by_channel(values: tuple[float, ...]) -> Tensor | None:
         shape = (-1, *(1 for _ in record.shape[1:]))
-        return torch.tensor(values).mul_(255).reshape(shape) if values else None
+        return torch.tensor(values, device=device).mul_(255).reshape(shape) if values else None
 
     return TrialData(
         task=dataset.task,
         settings=settings,
-        train=dataset.train,
-        valid=_resized(dataset.valid, settings.resolution),
-        test=_resized(dataset.test, settings.resolution),
+        train=_moved(dataset.train, device),
+        valid=_resized(_moved(dataset.valid, device), settings.resolution),
+        test=_resized(_moved(dataset.test, device), settings.resolution),
         mean=by_channel(record.mean),
         std=by_channel(record.std),
     )
+
+
+def _moved(split: SplitTensors, device: torch.device) -> SplitTensors:
+    """Return the split with its inputs and targets on the device; itself if it is there."""
+    if split.inputs.device == device:
+        return split
+    return replace(split, inputs=split.inputs.to(device), targets=split.targets.to(device))
 
 
 def _require_images(dataset: Dataset, settings: Settings) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from nepsbench.spaces.cells import Cell
 from nepsbench.spaces.networks.cell import Activation, CellModule, ConvBN
+from nepsbench.spaces.networks.normalisation import batch_norm
 
 _STAGES = 3
 
@@ -91,12 +92,12 @@ def sized_network(
 
 
 def _stem(in_channels: int, width: int, *, bias: bool) -> list[nn.Module]:
-    return [nn.Conv2d(in_channels, width, 3, padding=1, bias=bias), nn.BatchNorm2d(width)]
+    return [nn.Conv2d(in_channels, width, 3, padding=1, bias=bias), batch_norm(width)]
 
 
 def _head(width: int, classes: int, activation: Activation) -> list[nn.Module]:
     return [
-        nn.BatchNorm2d(width),
+        batch_norm(width),
         activation(),
         nn.AdaptiveAvgPool2d(1),
         nn.Flatten(),
