@@ -85,7 +85,9 @@ def _draw(
     figure, axes = pyplot.subplots(figsize=(6.4, 3.4), layout="constrained")
     for (name, found), colour in zip(curves.items(), ("#1b6ca8", "#c0392b"), strict=True):
         for number, curve in enumerate(found):
-            label = f"{name} cell; {published[chosen[name]]:.1f} % in the table" if not number else None
+            label = (
+                f"{name} cell; {published[chosen[name]]:.1f} % in the table" if not number else None
+            )
             axes.plot(range(1, _EPOCHS + 1), curve, color=colour, label=label)
     axes.set_xlabel("epoch")
     axes.set_ylabel("validation accuracy, %")

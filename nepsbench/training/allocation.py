@@ -22,7 +22,7 @@ _LARGEST = (1 << 31) - 1
 @contextmanager
 def freed_memory_kept() -> Iterator[None]:
     """Within, freed memory stays with the process; after, the system gets it back."""
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+    libc: Any = ctypes.CDLL(None) if sys.platform == "linux" else None
     if not hasattr(libc, "mallopt") or not hasattr(libc, "malloc_trim"):
         yield
         return

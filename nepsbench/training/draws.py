@@ -40,8 +40,8 @@ class Draws:
     def to(self, device: torch.device) -> Draws:
         """Return the draws on a device."""
         operations = None if self.operations is None else self.operations.to(device)
-        moved = (x.to(device) for x in (self.order, self.offsets, self.flips))
-        return Draws(*moved, operations)
+        order, offsets = self.order.to(device), self.offsets.to(device)
+        return Draws(order, offsets, self.flips.to(device), operations)
 
 
 def draw(

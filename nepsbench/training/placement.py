@@ -1,7 +1,7 @@
 """Where tensors lie: on which device, and in which layout.
 
-Both are decided here and nowhere else. The layout is a fixed rule, not the outcome of a measurement,
-since sums, and so the bits of a result, depend on it.
+Both are decided here and nowhere else. The layout is a fixed rule, not the outcome of a
+measurement, since sums, and so the bits of a result, depend on it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from nepsbench.errors import SpecError
-
-_VARIABLE = "NEPSBENCH_DEVICE"
+from nepsbench.provenance import DEVICE_VARIABLE
 
 
 def chosen_device() -> torch.device:
@@ -22,12 +21,12 @@ def chosen_device() -> torch.device:
     Raises:
         SpecError: If it is no device of this machine.
     """
-    name = os.environ.get(_VARIABLE) or "cpu"
+    name = os.environ.get(DEVICE_VARIABLE) or "cpu"
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError):
         raise SpecError(
-            f"{_VARIABLE}={name}: torch finds no such device here; set it to cpu, or leave it out"
+            f"{DEVICE_VARIABLE}={name}: torch finds no such device here; set it to cpu, or leave it out"
         ) from None
 
 

@@ -96,7 +96,9 @@ def test_an_image_is_padded_cropped_and_then_mirrored():
     assert torch.equal(found[1], images[1])
 
 
-@pytest.mark.parametrize(("size", "padding"), [((32, 32), 2), ((9, 14), 1), ((2, 3), 4), ((8, 8), 0)])
+@pytest.mark.parametrize(
+    ("size", "padding"), [((32, 32), 2), ((9, 14), 1), ((2, 3), 4), ((8, 8), 0)]
+)
 @pytest.mark.parametrize("resolution", [1.0, 0.5])
 def test_crops_mirror_images_and_sizes_are_pillows(size, padding, resolution):
     random = torch.Generator().manual_seed(0)

@@ -45,15 +45,18 @@ class ConvBN(nn.Sequential):
 
     def convolve(self, activated: Tensor) -> Tensor:
         """Return the result of the steps after the first; in evaluation they are one."""
-        _, convolution, norm = self
+        convolution, norm = self[1], self[2]
         if self.training:
             normalised: Tensor = norm(convolution(activated))
             return normalised
+        assert isinstance(convolution, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
         scale, shift = scale_and_shift(norm)
-        weight = convolution.weight * scale[:, None, None, None]
         if convolution.bias is not None:
             shift = shift + convolution.bias * scale
-        return F.conv2d(activated, weight, shift, convolution.stride, convolution.padding)
+        weight = convolution.weight * scale[:, None, None, None]
+        padding = weight.shape[-1] // 2
+        return F.conv2d(activated, weight, shift, stride=convolution.stride, padding=padding)
 
 
 class CellModule(nn.Module):

@@ -1,7 +1,8 @@
 """Batch normalisation that is fast for few channels, too.
 
-torch's works on eight channels at once, and one by one on fewer: a map of four channels takes longer
-than one of eight. Where channels come last, several places side by side look like more channels.
+torch's works on eight channels at once, and one by one on fewer: a map of four channels takes
+longer than one of eight. Where channels come last, several places side by side look like more
+channels.
 """
 
 from __future__ import annotations
