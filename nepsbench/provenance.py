@@ -29,6 +29,8 @@ def code_version() -> str:
     return f"{nepsbench.__version__}+{digest.hexdigest()[:12]}"
 
 
+#: Names the device that networks are trained on; see ``nepsbench.training.placement``.
+DEVICE_VARIABLE = "NEPSBENCH_DEVICE"
 #: What the bits of a result may depend on: the values of ``MAKER_COLUMNS``.
 Maker = tuple[str, ...]
 MAKER_COLUMNS = ("torch_version", "device", "code_version")
@@ -58,10 +60,20 @@ def environment() -> dict[str, str | None]:
         "code_version": code_version(),
         "python_version": platform.python_version(),
         "torch_version": metadata.version("torch"),
-        "device": cpu_model(),
+        "device": _device(),
         "host": socket.gethostname(),
         "job_id": os.environ.get("NEPSBENCH_JOB_ID") or None,
     }
+
+
+def _device() -> str:
+    """Return the model of what networks are trained on here."""
+    name = os.environ.get(DEVICE_VARIABLE) or "cpu"
+    if name == "cpu":
+        return cpu_model()
+    import torch
+
+    return str(torch.cuda.get_device_name(name))
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import torch.utils.deterministic
 
+from nepsbench.training.allocation import freed_memory_kept
 from nepsbench.training.recipe import Recipe
 
 # A module with a property, which type checkers cannot see.
@@ -17,7 +18,10 @@ _memory: Any = torch.utils.deterministic
 
 @contextmanager
 def exact_arithmetic(recipe: Recipe) -> Iterator[None]:
-    """Within, torch computes as the recipe says, the same bits each time; after, as before."""
+    """Within, torch computes as the recipe says, the same bits each time; after, as before.
+
+    Within, memory that is freed is kept for the next batch, too.
+    """
     threads = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
     filling = _memory.fill_uninitialized_memory
@@ -26,7 +30,8 @@ def exact_arithmetic(recipe: Recipe) -> Iterator[None]:
     # Filling finds reads of uninitialised memory; our operations make none, and it costs time.
     _memory.fill_uninitialized_memory = False
     try:
-        yield
+        with freed_memory_kept():
+            yield
     finally:
         _memory.fill_uninitialized_memory = filling
         torch.use_deterministic_algorithms(deterministic)

@@ -26,6 +26,7 @@ from nepsbench.spaces.networks import Problem, build_network
 from nepsbench.training.initialisation import make_ready
 from nepsbench.training.objective import LossFunction, Meter, loss_function, new_meter
 from nepsbench.training.optimizers import new_optimizer
+from nepsbench.training.placement import place
 from nepsbench.training.randomness import global_generator
 from nepsbench.training.recipe import Settings
 from nepsbench.training.trial_data import Batch, TrialData
@@ -75,6 +76,7 @@ def initial_state(
     with global_generator(seed, "initialisation"):
         network = build_network(space, configuration, problem)
         make_ready(network, settings.recipe)
+    network = place(network)
     return TrainingState(network, new_optimizer(network, settings), counted=start)
 
 

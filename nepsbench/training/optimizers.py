@@ -29,11 +29,12 @@ def _optimizer(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
         momentum = float(chosen.momentum)
         nesterov = chosen.nesterov and momentum > 0  # torch refuses it without momentum
         return torch.optim.SGD(
-            weights, lr=lr, weight_decay=decay, momentum=momentum, nesterov=nesterov
+            weights, lr=lr, weight_decay=decay, momentum=momentum, nesterov=nesterov, fused=True
         )
     if isinstance(chosen, AdamWSettings):
-        betas = chosen.betas
-        return torch.optim.AdamW(weights, lr=lr, weight_decay=decay, betas=betas, eps=chosen.eps)
+        return torch.optim.AdamW(
+            weights, lr=lr, weight_decay=decay, betas=chosen.betas, eps=chosen.eps, fused=True
+        )
     if chosen.kind == "rmsprop_tf":
         return RMSPropTF(
             weights,

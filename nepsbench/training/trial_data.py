@@ -13,16 +13,21 @@ from nepsbench.datasets.record import DatasetRecord
 from nepsbench.datasets.task import Task
 from nepsbench.errors import SpecError
 from nepsbench.spaces.networks import Problem
-from nepsbench.training.augmentation import at_resolution, crop_and_flip, random_offsets
-from nepsbench.training.cutout import cut_out, random_centres
+from nepsbench.training.augmentation import at_resolution, crop_and_flip
+from nepsbench.training.cutout import cut_out
+from nepsbench.training.draws import Draws, draw
+from nepsbench.training.placement import chosen_device, layout_of
 from nepsbench.training.randomness import generator
 from nepsbench.training.recipe import Recipe, Settings
-from nepsbench.training.trivial_augment import trivial_augment
+from nepsbench.training.trivial_augment import trivial_augment_
 
 Batch = tuple[Tensor, Tensor]
 
 #: Resizing in slices bounds the memory that float copies take.
 _SLICE = 4096
+#: So many bytes of images are augmented together, if they are several batches: each step of it has
+#: a price of its own.
+_AUGMENTED_TOGETHER = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -70,40 +75,72 @@ class TrialData:
         random = generator(seed, "validation data", epoch)
         return self._augmented(self.valid, torch.arange(len(self.valid)), random)
 
-    def _augmented(
-        self, split: SplitTensors, order: Tensor, random: torch.Generator
-    ) -> Iterator[Batch]:
-        size, resolution = len(split), self.settings.resolution
-        augmentation = self.settings.recipe.augmentation
-        padding = int(augmentation.crop_padding * resolution)
-        offsets = random_offsets(size, padding=padding, generator=random)
-        flips = torch.rand(size, generator=random) < (0.5 if augmentation.flip else 0.0)
-        side = int(augmentation.cutout * resolution)
-        centres = random_centres(size, self.problem.shape, generator=random) if side else None
-        for start in range(0, size, self.settings.batch_size):
-            now = slice(start, start + self.settings.batch_size)
-            inputs = split.inputs[order[now]]
-            if self.settings.trivial_augment:
-                inputs = trivial_augment(inputs, generator=random)
-            if padding or augmentation.flip:
-                inputs = crop_and_flip(
-                    inputs, offsets=offsets[:, now], flips=flips[now], padding=padding
-                )
-            inputs = self._normalised(at_resolution(inputs, resolution))
-            if centres is not None:
-                cut_out(inputs, centres=centres[:, now], side=side)
-            yield inputs, split.targets[order[now]]
-
     def evaluation_batches(self, split: SplitTensors) -> Iterator[Batch]:
         """Yield the split's normalised batches in stored order."""
         for start in range(0, len(split), self.settings.batch_size):
             now = slice(start, start + self.settings.batch_size)
             yield self._normalised(split.inputs[now]), split.targets[now]
 
+    def _augmented(
+        self, split: SplitTensors, order: Tensor, random: torch.Generator
+    ) -> Iterator[Batch]:
+        """Yield batches in ``order``, each pass with the draws of ``random``."""
+        augmentation, batch_size = self.settings.recipe.augmentation, self.settings.batch_size
+        draws = draw(
+            order,
+            padding=self._padding,
+            flip=augmentation.flip,
+            cutout=self.problem.shape if self._cutout else None,
+            trivial_augment=self.settings.trivial_augment,
+            generator=random,
+        )
+        together = max(1, _AUGMENTED_TOGETHER // (batch_size * split.inputs[0].numel()))
+        for begin in range(0, len(order), together * batch_size):
+            part = draws.take(slice(begin, begin + together * batch_size))
+            now = part.to(split.inputs.device)
+            inputs, targets = self._changed(split.inputs, now), split.targets[now.order]
+            for start in range(0, len(now.order), batch_size):
+                batch = slice(start, start + batch_size)
+                images = self._normalised(inputs[batch])
+                if now.centres is not None:
+                    cut_out(images, centres=now.centres[:, batch], side=self._cutout)
+                yield images, targets[batch]
+
+    def _changed(self, inputs: Tensor, draws: Draws) -> Tensor:
+        """Return the inputs that ``draws`` name, augmented as they say."""
+        if draws.operations is None:
+            images = inputs.index_select(0, draws.order)
+        else:
+            places = draws.operations[0].argsort(stable=True)
+            chosen, levels, signs = draws.operations[:, places]
+            images = inputs.index_select(0, draws.order[places])
+            trivial_augment_(images, chosen, levels=levels, signs=signs)
+            images = images.index_select(0, places.argsort())
+        if not (self._padding or self.settings.recipe.augmentation.flip):
+            return at_resolution(images, self.settings.resolution)
+        return crop_and_flip(
+            images,
+            offsets=draws.offsets,
+            flips=draws.flips,
+            padding=self._padding,
+            resolution=self.settings.resolution,
+        )
+
+    @property
+    def _padding(self) -> int:
+        return int(self.settings.recipe.augmentation.crop_padding * self.settings.resolution)
+
+    @property
+    def _cutout(self) -> int:
+        return int(self.settings.recipe.augmentation.cutout * self.settings.resolution)
+
     def _normalised(self, inputs: Tensor) -> Tensor:
+        """Return what the network sees; images in the layout that convolutions are fast in."""
         if self.mean is None or self.std is None:
-            return inputs.float()
-        return inputs.float().sub_(self.mean).div_(self.std)
+            inputs = inputs.float()
+        else:
+            inputs = (inputs - self.mean).div_(self.std)
+        return inputs.contiguous(memory_format=layout_of(inputs))
 
 
 def prepare_trial_data(dataset: Dataset, settings: Settings) -> TrialData:
@@ -112,25 +149,34 @@ def prepare_trial_data(dataset: Dataset, settings: Settings) -> TrialData:
     Raises:
         SpecError: If the recipe changes images, and the dataset holds none.
     """
-    record = dataset.record
+    record, device = dataset.record, chosen_device()
     require_images(settings.recipe, record)
 
     def by_channel(values: tuple[float, ...], scale: int = 1) -> Tensor | None:
         shape = (-1, *(1 for _ in record.shape[1:]))
-        return torch.tensor(values).mul_(scale).reshape(shape) if values else None
+        if not values:
+            return None
+        return torch.tensor(values, device=device).mul_(scale).reshape(shape)
 
     recipe = settings.recipe
     constants = recipe.normalisation
-    valid = dataset.valid
+    valid = _moved(dataset.valid, device)
     return TrialData(
         task=dataset.task,
         settings=settings,
-        train=dataset.train,
+        train=_moved(dataset.train, device),
         valid=valid if recipe.augmentation.valid else _resized(valid, settings.resolution),
-        test=_resized(dataset.test, settings.resolution),
+        test=_resized(_moved(dataset.test, device), settings.resolution),
         mean=by_channel(record.mean, 255) if constants is None else by_channel(constants.mean),
         std=by_channel(record.std, 255) if constants is None else by_channel(constants.std),
     )
+
+
+def _moved(split: SplitTensors, device: torch.device) -> SplitTensors:
+    """Return the split with its inputs and targets on the device; itself if it is there."""
+    if split.inputs.device == device:
+        return split
+    return replace(split, inputs=split.inputs.to(device), targets=split.targets.to(device))
 
 
 def require_images(recipe: Recipe, record: DatasetRecord) -> None:

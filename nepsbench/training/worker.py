@@ -5,9 +5,7 @@ Run again after any end, it goes on where it stopped: what its journal holds is 
 
 from __future__ import annotations
 
-import ctypes
 import os
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,9 +37,6 @@ _COUNTED = (
     Status.OOM,
     Status.PENDING,
 )
-# glibc's malloc.h: keep freed memory instead of giving it back to the system page by page.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_KEPT_BYTES = 1 << 29
 
 
 @dataclass(frozen=True)
@@ -83,7 +78,6 @@ def run_worker(
     recipe.check_epochs(job.target_epochs)
     journal_path = job_directory / journal_name(worker)
     manifest_path = job_directory / manifest_name(worker)
-    _keep_freed_memory()
     with (
         interruption.listening(),
         exact_arithmetic(recipe),
@@ -134,13 +128,3 @@ def _run(trial: TrialSpec, bench: Workbench, history: dict[Key, History]) -> Sta
     if known.attempts >= FATAL_ATTEMPTS:
         return give_up(trial, bench, attempts=known.attempts)
     return run_trial(trial, bench)
-
-
-def _keep_freed_memory() -> None:
-    """Tell glibc to reuse freed memory: torch's large tensors come and go with every batch."""
-    if sys.platform != "linux":
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
-        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)

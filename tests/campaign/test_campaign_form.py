@@ -50,7 +50,7 @@ def test_one_training_seed_for_all_reaches_the_spec():
         ({"waves": "12,3"}, "give 1 to 4 rising numbers of epochs"),
         ({"waves": "1,2,3,4,5"}, "give 1 to 4 rising numbers of epochs"),
         ({"waves": "x"}, "waves.0: Input should be a valid integer"),
-        ({"waves": "3,201"}, "recipe nepsbench101/1 ends at epoch 200, 201 were asked for"),
+        ({"waves": "3,201"}, "recipe nepsbench101/2 ends at epoch 200, 201 were asked for"),
         ({"streams": 0}, "streams: Input should be greater than or equal to 1, not 0"),
         ({"release": "one"}, "release: String should match pattern"),
         ({"space": "nope"}, "unknown space 'nope'; there are: nepsbench101"),

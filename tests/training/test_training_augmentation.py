@@ -8,7 +8,8 @@ import torch
 from PIL import Image, ImageEnhance, ImageOps
 
 from nepsbench.training.augmentation import at_resolution, crop_and_flip
-from nepsbench.training.trivial_augment import OPERATIONS, apply_operations, trivial_augment
+from nepsbench.training.draws import draw
+from nepsbench.training.trivial_augment import OPERATIONS, trivial_augment_
 
 AFFINE = Image.Transform.AFFINE
 PILLOW = {
@@ -41,18 +42,20 @@ def photographs(channels: int) -> torch.Tensor:
     return smooth.to(torch.uint8)
 
 
+def changed(images: torch.Tensor, name: str, level: int, sign: int = 1) -> torch.Tensor:
+    """Return the images, each changed by the operation."""
+    result, chosen = images.clone(), torch.full((len(images),), OPERATIONS.index(name))
+    levels, signs = torch.full_like(chosen, level), torch.full_like(chosen, sign)
+    trivial_augment_(result, chosen, levels=levels, signs=signs)
+    return result
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_each_operation_is_pillows(name, channels):
     images = photographs(channels)
     for level in (0, 7, 15, 30):
-        found = apply_operations(
-            images,
-            torch.full((3,), OPERATIONS.index(name)),
-            levels=torch.full((3,), level),
-            signs=torch.ones(3, dtype=torch.int64),
-        )
-        for image, result in zip(images, found, strict=True):
+        for image, result in zip(images, changed(images, name, level), strict=True):
             array = image.permute(1, 2, 0).numpy()
             pillow = PILLOW[name](Image.fromarray(array.squeeze()), level / 30)
             expected = np.asarray(pillow, dtype=int).reshape(array.shape)
@@ -61,35 +64,77 @@ def test_each_operation_is_pillows(name, channels):
 
 
 def test_every_image_of_a_batch_is_changed_on_its_own():
-    images = photographs(3)
-    chosen = torch.tensor([3, 1, 9])
-    levels, signs = torch.tensor([20, 0, 30]), torch.tensor([-1, 1, 1])
-    together = apply_operations(images, chosen, levels=levels, signs=signs)
-    for k in range(3):
-        alone = apply_operations(
-            images[k : k + 1], chosen[k : k + 1], levels=levels[k : k + 1], signs=signs[k : k + 1]
-        )
-        assert torch.equal(alone[0], together[k])
+    images = photographs(3).repeat(5, 1, 1, 1)[:14]
+    chosen, signs = torch.arange(14), 1 - 2 * (torch.arange(14) % 2)
+    levels = 2 * torch.arange(14)
+    together = images.clone()
+    trivial_augment_(together, chosen, levels=levels, signs=signs)
+    for k, name in enumerate(OPERATIONS):
+        alone = changed(images[k : k + 1], name, int(levels[k]), int(signs[k]))
+        assert torch.equal(alone[0], together[k]), name
 
 
 @pytest.mark.parametrize("size", [1, 2, 8])
 def test_trivial_augment_takes_images_of_any_size(size):
     images = torch.randint(256, (200, 1, size, size), dtype=torch.uint8)
-    result = trivial_augment(images, generator=torch.Generator().manual_seed(1))
-    assert result.shape == images.shape
-    assert result.dtype == torch.uint8
+    chosen = torch.arange(200) * len(OPERATIONS) // 200
+    levels = torch.arange(200) % 31
+    trivial_augment_(images, chosen, levels=levels, signs=torch.ones_like(levels))
+    assert images.unique().numel() > 100
 
 
-def test_crop_and_flip_is_a_flip_then_a_crop_of_the_padded_image():
+def test_an_image_is_padded_cropped_and_then_mirrored():
     images = torch.arange(2 * 9, dtype=torch.uint8).reshape(2, 1, 3, 3) + 1
     found = crop_and_flip(
         images,
         offsets=torch.tensor([[0, 1], [2, 1]]),
         flips=torch.tensor([True, False]),
         padding=1,
+        resolution=1.0,
     )
-    assert found[0, 0].tolist() == [[0, 0, 0], [2, 1, 0], [5, 4, 0]]
+    assert found[0, 0].tolist() == [[0, 0, 0], [0, 3, 2], [0, 6, 5]]
     assert torch.equal(found[1], images[1])
+
+
+@pytest.mark.parametrize(
+    ("size", "padding"), [((32, 32), 2), ((9, 14), 1), ((2, 3), 4), ((8, 8), 0)]
+)
+@pytest.mark.parametrize("resolution", [1.0, 0.5])
+def test_crops_mirror_images_and_sizes_are_pillows(size, padding, resolution):
+    random = torch.Generator().manual_seed(0)
+    count = 40
+    images = torch.randint(256, (count, 3, *size), dtype=torch.uint8, generator=random)
+    offsets = torch.randint(0, 2 * padding + 1, (2, count), generator=random)
+    flips = torch.rand(count, generator=random) < 0.5
+    found = crop_and_flip(
+        images, offsets=offsets, flips=flips, padding=padding, resolution=resolution
+    )
+    height, width = size
+    for k, (row, column) in enumerate(offsets.T.tolist()):
+        image = Image.fromarray(images[k].permute(1, 2, 0).numpy())
+        image = ImageOps.expand(image, border=padding)
+        image = image.crop((column, row, column + width, row + height))
+        new_size = max(1, int(width * resolution)), max(1, int(height * resolution))
+        image = image.resize(new_size, Image.Resampling.BILINEAR)
+        image = ImageOps.mirror(image) if flips[k] else image
+        off = found[k].permute(1, 2, 0).numpy() - np.asarray(image, dtype=int)
+        assert np.abs(off).max() <= (1 if min(new_size) == 1 else 0)
+
+
+def test_the_draws_of_a_part_are_those_of_its_images():
+    def drawn() -> torch.Generator:
+        return torch.Generator().manual_seed(3)
+
+    order = torch.randperm(50, generator=drawn())
+    draws = draw(order, padding=4, flip=True, trivial_augment=True, generator=drawn())
+    part = draws.take(slice(10, 20))
+    assert torch.equal(part.order, order[10:20])
+    assert torch.equal(part.operations, draws.operations[:, 10:20])
+    assert 0 < draws.flips.sum() < 50
+    assert draws.offsets.unique().tolist() == list(range(9))
+    plain = draw(order, padding=4, flip=True, trivial_augment=False, generator=drawn())
+    assert torch.equal(plain.offsets, draws.offsets)
+    assert torch.equal(plain.flips, draws.flips)
 
 
 def test_resizing_keeps_means_and_full_resolution_keeps_every_pixel():

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nepsbench.spaces.cells import JAHS_EDGES, Cell
+from nepsbench.spaces.networks.normalisation import batch_norm, scale_and_shift
+from nepsbench.spaces.networks.pooling import AveragePool
 
 Activation = Callable[[], nn.Module]
 
@@ -32,8 +35,28 @@ class ConvBN(nn.Sequential):
         super().__init__(
             activation(),
             nn.Conv2d(c_in, c_out, kernel, stride=stride, padding=kernel // 2, bias=bias),
-            nn.BatchNorm2d(c_out),
+            batch_norm(c_out),
         )
+
+    def activate(self, x: Tensor) -> Tensor:
+        """Return the first step's result, which others that read ``x`` can take, too."""
+        activated: Tensor = self[0](x)
+        return activated
+
+    def convolve(self, activated: Tensor) -> Tensor:
+        """Return the result of the steps after the first; in evaluation they are one."""
+        convolution, norm = self[1], self[2]
+        if self.training:
+            normalised: Tensor = norm(convolution(activated))
+            return normalised
+        assert isinstance(convolution, nn.Conv2d)
+        assert isinstance(norm, nn.BatchNorm2d)
+        scale, shift = scale_and_shift(norm)
+        if convolution.bias is not None:
+            shift = shift + convolution.bias * scale
+        weight = convolution.weight * scale[:, None, None, None]
+        padding = weight.shape[-1] // 2
+        return F.conv2d(activated, weight, shift, stride=convolution.stride, padding=padding)
 
 
 class CellModule(nn.Module):
@@ -41,7 +64,8 @@ class CellModule(nn.Module):
 
     Every edge has its module, so that parameters and FLOPs are the published ones, but an edge that
     cannot change the output (its source holds only zeros, or nothing leads on from its target) is
-    not computed. The result is the same: such edges would add zeros, or be read by nobody.
+    not computed. The result is the same: such edges would add zeros, or be read by nobody. What
+    several edges do with the same node, its activation and its pooling, is done once.
 
     Args:
         cell: The cell.
@@ -78,13 +102,32 @@ class CellModule(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (images, c_in, height, width) to as many channels as the cell's width."""
         nodes: list[Tensor | None] = [x, None, None, None]
+        shared: dict[tuple[int, type[nn.Module]], Tensor] = {}
         for edge in self._live:
             source, target = JAHS_EDGES[edge]
-            arriving = self.operations[edge](nodes[source])
-            present = nodes[target]
+            node, present = nodes[source], nodes[target]
+            assert node is not None
+            arriving = self._arriving(edge, node, shared)
             nodes[target] = arriving if present is None else present + arriving
         output = nodes[_OUTPUT]
         return x.new_zeros(len(x), self._width, *x.shape[2:]) if output is None else output
+
+    def _arriving(
+        self, edge: int, node: Tensor, shared: dict[tuple[int, type[nn.Module]], Tensor]
+    ) -> Tensor:
+        """Return what an edge carries; ``shared`` holds what was computed by source and kind."""
+        operation = self.operations[edge]
+        key = JAHS_EDGES[edge][0], type(operation)
+        if isinstance(operation, ConvBN):
+            if key not in shared:
+                shared[key] = operation.activate(node)
+            return operation.convolve(shared[key])
+        if isinstance(operation, AveragePool):
+            if key not in shared:
+                shared[key] = operation(node)
+            return shared[key]
+        carried: Tensor = operation(node)
+        return carried
 
 
 def _operation(
@@ -94,9 +137,9 @@ def _operation(
     if name == "none" or (name == "skip_connect" and c_in == c_out):
         return nn.Identity()
     if name == "skip_connect":
-        return nn.Sequential(nn.Conv2d(c_in, c_out, 1, bias=False), nn.BatchNorm2d(c_out))
+        return nn.Sequential(nn.Conv2d(c_in, c_out, 1, bias=False), batch_norm(c_out))
     if name == "avg_pool_3x3":
-        pool = nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=count_include_pad)
+        pool = AveragePool(count_include_pad=count_include_pad)
         if c_in == c_out:
             return pool
         return nn.Sequential(ConvBN(c_in, c_out, kernel=1, activation=activation), pool)

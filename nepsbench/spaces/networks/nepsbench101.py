@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from torch import nn
 
 from nepsbench.spaces.nepsbench101 import SPACE, cell_of
+from nepsbench.spaces.networks.activations import Mish
 from nepsbench.spaces.networks.cell import Activation
 from nepsbench.spaces.networks.skeleton import cell_network
 from nepsbench.spaces.parameters import Scalar
@@ -19,7 +20,7 @@ from nepsbench.spaces.problem import Problem
 _ACTIVATIONS: dict[str, Activation] = {
     "ReLU": nn.ReLU,
     "Hardswish": nn.Hardswish,
-    "Mish": nn.Mish,
+    "Mish": Mish,
 }
 
 

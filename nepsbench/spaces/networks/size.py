@@ -40,7 +40,7 @@ def count_flops(
     network.eval()
     try:
         with torch.no_grad():
-            network(torch.zeros(1, *input_shape))
+            network(torch.zeros(1, *input_shape, device=next(network.parameters()).device))
     finally:
         network.train(training)
         for handle in handles:

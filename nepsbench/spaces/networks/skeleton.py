@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from nepsbench.spaces.cells import Cell
 from nepsbench.spaces.networks.cell import Activation, CellModule, ConvBN
 from nepsbench.spaces.networks.heads import dense_head, pooled_head
+from nepsbench.spaces.networks.normalisation import batch_norm
 
 _STAGES = 3
 
@@ -103,11 +104,11 @@ def sized_network(
 
 
 def _stem(in_channels: int, width: int, *, bias: bool) -> list[nn.Module]:
-    return [nn.Conv2d(in_channels, width, 3, padding=1, bias=bias), nn.BatchNorm2d(width)]
+    return [nn.Conv2d(in_channels, width, 3, padding=1, bias=bias), batch_norm(width)]
 
 
 def _head(
     width: int, outputs: int, activation: Activation, *, dense: bool = False
 ) -> list[nn.Module]:
     head = dense_head if dense else pooled_head
-    return [nn.BatchNorm2d(width), activation(), *head(width, outputs)]
+    return [batch_norm(width), activation(), *head(width, outputs)]
