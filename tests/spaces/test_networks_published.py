@@ -11,6 +11,7 @@ from collections import defaultdict
 
 import pytest
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from nepsbench.client.places import parse_query
@@ -228,6 +229,16 @@ def test_a_configuration_of_no_family_and_an_auxiliary_head_are_refused():
         network("nds_nas_cell", {**nds.NAS_CELL.defaults, "aux": True})
 
 
+def torchs_flops(net: nn.Module) -> float:
+    """Return what torch counts for one image, in millions, but for poolings: ours convolve."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net(torch.zeros(1, 3, 32, 32))
+    names = [name for name, module in net.named_modules() if isinstance(module, AveragePool)]
+    by_module = counter.get_flop_counts()
+    pooling = [by_module.get(f"{type(net).__name__}.{name}", {}) for name in names]
+    return (counter.get_total_flops() - sum(sum(part.values()) for part in pooling)) / 2e6
+
+
 @pytest.mark.parametrize(
     ("space", "query"),
     [
@@ -247,15 +258,10 @@ def test_flops_are_half_of_what_torch_counts(space, query):
     else:
         configuration = parse_query(known, query) if query else known.defaults
     net = network(space, configuration).eval()
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        net(torch.zeros(1, 3, 32, 32))
-    counted = counter.get_total_flops() / 2e6
-    assert count_flops(net, (3, 32, 32)) == pytest.approx(counted, abs=1e-9)
+    assert count_flops(net, (3, 32, 32)) == pytest.approx(torchs_flops(net), abs=1e-9)
 
 
 def test_flops_of_a_published_cell_are_torchs_too():
     """NATS-Bench publishes 113.95722 for cell 11 on CIFAR-100, the classifier's bias with it."""
     net = network("nasbench201", nasbench201.SPACE.at(11), 100).eval()
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        net(torch.zeros(1, 3, 32, 32))
-    assert counter.get_total_flops() / 2e6 + 100e-6 == pytest.approx(113.95722, abs=1e-9)
+    assert torchs_flops(net) + 100e-6 == pytest.approx(113.95722, abs=1e-9)

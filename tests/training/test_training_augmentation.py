@@ -126,13 +126,16 @@ def test_the_draws_of_a_part_are_those_of_its_images():
         return torch.Generator().manual_seed(3)
 
     order = torch.randperm(50, generator=drawn())
-    draws = draw(order, padding=4, flip=True, trivial_augment=True, generator=drawn())
+    draws = draw(
+        order, padding=4, flip=True, cutout=(3, 8, 8), trivial_augment=True, generator=drawn()
+    )
     part = draws.take(slice(10, 20))
     assert torch.equal(part.order, order[10:20])
     assert torch.equal(part.operations, draws.operations[:, 10:20])
     assert 0 < draws.flips.sum() < 50
     assert draws.offsets.unique().tolist() == list(range(9))
-    plain = draw(order, padding=4, flip=True, trivial_augment=False, generator=drawn())
+    assert torch.equal(part.centres, draws.centres[:, 10:20])
+    plain = draw(order, padding=4, flip=True, cutout=None, trivial_augment=False, generator=drawn())
     assert torch.equal(plain.offsets, draws.offsets)
     assert torch.equal(plain.flips, draws.flips)
 
