@@ -1,8 +1,8 @@
 """Optimisers, asked and told; searches on a simulated cluster; studies that compare them.
 
-    >>> from nepsbench.search import Session, problem_of                   # doctest: +SKIP
-    >>> session = Session("evolution", problem_of(bench), seed=1)          # doctest: +SKIP
-    >>> suggestion = session.ask()                                         # doctest: +SKIP
+>>> from nepsbench.search import Session, problem_of                   # doctest: +SKIP
+>>> session = Session("evolution", problem_of(bench), seed=1)          # doctest: +SKIP
+>>> suggestion = session.ask()                                         # doctest: +SKIP
 """
 
 from __future__ import annotations
