@@ -113,6 +113,7 @@ class Bohb(Hyperband):
         space, fixed = self.candidates.space, self.candidates.fixed
         codes = [fixed.get(place, 0.0) for place in range(len(space.parameters))]
         for (place, parameter), value in zip(self._parameters, point, strict=True):
-            is_choice = isinstance(parameter, Categorical)
-            codes[place] = value if is_choice else from_unit(parameter, value)
+            codes[place] = (
+                value if isinstance(parameter, Categorical) else from_unit(parameter, value)
+            )
         return codes

@@ -190,7 +190,7 @@ def test_a_study_file_that_is_no_yaml_is_refused(tmp_path):
 
 
 def test_a_study_that_was_not_run_is_told_with_those_that_were(home):
-    with pytest.raises(StorageError, match="there are: .*small"):
+    with pytest.raises(StorageError, match=r"there are: .*small"):
         load_study("absent", home)
 
 
@@ -250,7 +250,7 @@ def test_the_command_runs_reports_and_reproduces(home, tmp_path, monkeypatch):
     assert again.output.strip() == "hyperband of command: 3 searches, 36 evaluations, equal"
 
 
-def test_the_leaderboard_is_one_page_that_needs_nothing_else(home, tmp_path, monkeypatch):
+def test_the_leaderboard_is_one_page_that_needs_nothing_else(home, monkeypatch):
     monkeypatch.setenv("NEPSBENCH_HOME", str(home))
     CliRunner().invoke(app, ["search", "report", "small", "two"])
     page = (home / "searches/small+two/leaderboard.html").read_text()
@@ -291,7 +291,7 @@ def test_ranks_and_the_critical_difference_are_those_of_demsars_example():
 
 def test_an_optimiser_that_always_wins_ranks_first_and_is_told_apart():
     noise = np.random.default_rng(0).random((30, 3))
-    found = ranking(["a", "b", "c"], noise + [0.0, 0.0, -2.0])
+    found = ranking(["a", "b", "c"], noise + np.array([0.0, 0.0, -2.0]))
     assert found.ranks[2] == 1.0
     assert found.p < 1e-6
     assert found.groups() == [("a", "b")] or found.groups() == [("b", "a")]

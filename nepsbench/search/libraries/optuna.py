@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 
 # First, since it says in one line where Optuna is not installed.
-from nepsbench.client.adapters.optuna import distributions, optuna
+from nepsbench.client.adapters.optuna import distributions
 from nepsbench.errors import InvalidConfigurationError
 from nepsbench.search.candidates import Codes
 from nepsbench.search.optimiser import Optimiser, Outcome, Problem, Suggestion
+
+# isort: split
+import optuna
 
 #: Optuna knows no constraints: so many trials outside the space fail before one is drawn for it.
 _TRIES = 50
