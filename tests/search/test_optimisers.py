@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import random
 
 import pytest
 
@@ -15,6 +16,7 @@ from nepsbench.search.optimiser import Problem
 from nepsbench.search.registry import describe, make_optimiser, optimiser_names
 from nepsbench.search.session import Session
 from nepsbench.spaces import get_space
+from tests.client.adapters.libraries import library
 from tests.search.tiny_search import BEST, EPOCHS, FINITE, MIXED, TinyBenchmark, problem, search
 
 WHOLE = ("random", "evolution", "reinforce", "local_search", "optuna_tpe", "optuna_nsga2")
@@ -208,3 +210,24 @@ def test_an_optimiser_is_described_or_says_what_to_install():
 
 def test_the_best_point_is_the_best():
     assert 100 - TinyBenchmark()(BEST)["valid_acc"] == pytest.approx(LEAST)
+
+
+@pytest.mark.parametrize("scheduler", ["REA", "TPE"])
+def test_syne_tune_asks_the_same_again_and_leaves_the_process_its_draws(scheduler):
+    library("syne_tune")
+    made = {"seed": 1, "arguments": {"scheduler": scheduler}}
+    session = Session("syne_tune", problem(MIXED), **made)
+    random.seed(7)  # the library, when it is imported, draws as it likes
+    list(search(session, TinyBenchmark(MIXED), 40))
+    assert random.random() == random.Random(7).random()
+    again = Session.from_json(session.to_json(), problem(MIXED))
+    assert again.to_json() == session.to_json()
+
+
+def test_smac_asks_the_same_again():
+    library("smac")
+    session = Session("smac", problem(MIXED), seed=1, arguments={"trials": 8})
+    errors = list(search(session, TinyBenchmark(MIXED), 5))
+    assert len(set(errors)) > 2
+    again = Session.from_json(session.to_json(), problem(MIXED))
+    assert again.to_json() == session.to_json()

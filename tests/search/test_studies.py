@@ -26,6 +26,8 @@ from nepsbench.search.studying import (
     study_folder,
 )
 from nepsbench.search.trajectories import by_evaluations, by_time
+from nepsbench.surrogate import fit
+from nepsbench.surrogate.fitting import Boosting
 from tests.tiny_benchmark import INFO, NAME, plain_tables
 
 STUDY = {
@@ -50,7 +52,8 @@ def home(tmp_path_factory):
     trials, epochs = plain_tables(40)
     build_release(
         name=NAME, version="1.0.0", benchmark_info=INFO, trials=trials, epochs=epochs,
-        surrogate=None, card=None, target=folder / "releases",
+        surrogate=fit(trials, epochs, space="nepsbench101", boosting=Boosting(iterations=20)),
+        card=None, target=folder / "releases",
     )  # fmt: skip
     return folder
 
@@ -116,6 +119,13 @@ def test_two_processes_give_the_same_as_one(home):
     run_study(study(study="two"), home, jobs=2)
     once, again = load_study("small", home)[1], load_study("two", home)[1]
     assert once.equals(again)
+
+
+def test_a_surrogate_is_searched_beyond_the_table(home):
+    run_study(study(study="predicted", kind="surrogate", durations="epochs"), home)
+    table = load_study("predicted", home)[1]
+    assert set(table["status"].to_pylist()) == {"complete"}
+    assert len(set(table["config_id"].to_pylist())) > 40
 
 
 def test_a_row_is_reproduced_bit_for_bit(home):
