@@ -24,9 +24,11 @@ from nepsbench.search.standing import (
     errors_of,
     joint_ranking,
 )
-from nepsbench.search.trajectories import by_evaluations, by_time, moments_of
+from nepsbench.search.trajectories import Curve, by_evaluations, by_time, moments_of
 
 _RATIOS = 200
+#: Trajectories are shown from this part of the budget on.
+_SHOWN = 0.05
 
 
 def write_leaderboard(results: Sequence[Result], target: Path) -> Path:
@@ -141,15 +143,21 @@ def _row(each: Standing, more: Sequence[str], study: str) -> str:
 def _by_evaluations(result: Result) -> str:
     most = max((len(s.value) for found in result.found.values() for s in found), default=0)
     curves = {row: by_evaluations(found, max(most, 1)) for row, found in result.found.items()}
-    lines = [Line(row, curve.x, curve.mean, curve.error) for row, curve in curves.items()]
+    lines = [_late(row, curve) for row, curve in curves.items()]
     return line_plot(lines, x="evaluations", y=value_name(result), log=True, steps=True)
 
 
 def _by_time(result: Result) -> str:
     moments = moments_of(result.found, result.study.budget.seconds)
     curves = {row: by_time(found, moments) for row, found in result.found.items()}
-    lines = [Line(row, curve.x, curve.mean, curve.error) for row, curve in curves.items()]
+    lines = [_late(row, curve) for row, curve in curves.items()]
     return line_plot(lines, x="simulated seconds", y=value_name(result), log=True, steps=True)
+
+
+def _late(row: str, curve: Curve) -> Line:
+    """Return a curve from a part of its end on: what comes before would take all the height."""
+    late = curve.x >= curve.x[-1] * _SHOWN
+    return Line(row, curve.x[late], curve.mean[late], curve.error[late])
 
 
 def _profile(result: Result) -> str:
