@@ -17,6 +17,7 @@ from nepsbench.cli import (
     jobs,
     profile,
     release,
+    search,
     surrogate,
     train,
     warehouse,
@@ -41,6 +42,7 @@ app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(surrogate.app, name="surrogate")
 app.add_typer(release.app, name="release")
 app.add_typer(weights.app, name="weights")
+app.add_typer(search.app, name="search")
 app.command("sql")(warehouse.sql)
 app.command("import")(imports.import_published)
 app.command("info")(info.info)

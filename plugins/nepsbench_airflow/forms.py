@@ -137,6 +137,47 @@ def import_form() -> dict[str, Param]:
     }
 
 
+#: Where simulated seconds come from; a test compares them with nepsbench's own.
+DURATIONS = ("train", "valid", "test", "per-epoch", "epochs")
+
+
+def search_form() -> dict[str, Param]:
+    """Return the form of a study, field for field ``nepsbench.search.form.SearchForm``."""
+    return {
+        "study": Param(
+            None,
+            type="string",
+            pattern=_NAME,
+            title="Study",
+            description="Its name; results lie under it in the data home.",
+        ),
+        "benchmark": Param(
+            None,
+            type="string",
+            minLength=1,
+            title="Benchmark",
+            description="Name of a release, or name@version.",
+        ),
+        "metric": _text("valid_acc", "Metric", "What is optimised; the release must have it."),
+        "optimisers": _text(
+            "random, evolution, local_search, bohb, optuna_tpe",
+            "Optimisers",
+            "Names with commas. The first one is the baseline.",
+        ),
+        "seeds": _number(10, "Seeds", "Searches of each optimiser; 10 or more.", minimum=1),
+        "queries": _number(200, "Queries", "Trainings that a search may ask for.", minimum=1),
+        "durations": Param(
+            "valid",
+            type="string",
+            enum=[*DURATIONS],
+            title="Durations",
+            description="Where simulated seconds come from; epochs where none are recorded.",
+        ),
+        "workers": _number(1, "Simulated workers", "Trainings at the same time.", minimum=1),
+        "jobs": _number(1, "Processes", "On the machine that runs the study.", minimum=1),
+    }
+
+
 def stage_form(*, wave: bool = False) -> dict[str, Param]:
     """Return the form of one stage of a campaign that exists."""
     form = {

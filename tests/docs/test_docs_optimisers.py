@@ -1,4 +1,4 @@
-"""The examples of docs/optimisers.md, each with its own library."""
+"""The examples of docs/optimisers.md, each with its own library, and that of docs/search.md."""
 
 from __future__ import annotations
 
@@ -45,3 +45,13 @@ def test_an_example_runs_with_the_real_library(
     caplog.set_level(logging.WARNING)
     exec(compile(EXAMPLES[name], f"{PAGE.name}: {name}", "exec"), {})
     assert capsys.readouterr().out
+
+
+def test_the_example_of_the_page_on_search_runs_as_it_stands(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NEPSBENCH_HOME", str(home))
+    monkeypatch.setenv("NEPSBENCH_CACHE", str(home / "cache"))
+    [(_, block)] = BLOCK.findall((PAGE.parent / "search.md").read_text())
+    exec(compile(block, "search.md", "exec"), {})
+    assert capsys.readouterr().out == "True\n"

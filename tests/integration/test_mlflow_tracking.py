@@ -243,3 +243,38 @@ def test_a_server_that_is_not_there_is_one_clear_line(monkeypatch: pytest.Monkey
         log("http://127.0.0.1:9", "e", results(1, 1), wave=1)
 
     assert "\n" not in str(caught.value)
+
+
+def test_a_study_is_a_run_a_search_and_the_same_again_changes_nothing(
+    tracking_uri: str, client: MlflowClient, tmp_path: Path
+) -> None:
+    from nepsbench.release import build_release
+    from nepsbench.search.standing import result_of
+    from nepsbench.search.study import parse_study
+    from nepsbench.search.studying import load_study, run_study
+    from nepsbench.tracking.searches import log_study
+    from tests.tiny_benchmark import INFO, NAME, plain_tables
+
+    trials, epochs = plain_tables(8)
+    build_release(
+        name=NAME, version="1.0.0", benchmark_info=INFO, trials=trials, epochs=epochs,
+        surrogate=None, card=None, target=tmp_path / "releases",
+    )  # fmt: skip
+    study = parse_study(
+        {"study": "tracked", "benchmark": NAME, "seeds": 2, "budget": {"queries": 5},
+         "durations": "train", "optimisers": ["random", "evolution"]}, where="study",
+    )  # fmt: skip
+    run_study(study, tmp_path)
+    result = result_of(*load_study("tracked", tmp_path))
+
+    assert log_study(tracking_uri, result) == 4
+    assert log_study(tracking_uri, result) == 4
+
+    place = client.get_experiment_by_name("search tracked")
+    assert place is not None
+    found = client.search_runs([place.experiment_id])
+    assert len(found) == 4
+    [run] = [r for r in found if r.info.run_name == "evolution 1"]
+    assert steps(client, run.info.run_id, "found") == [1, 2, 3, 4, 5]
+    assert run.data.metrics["found"] == result.found["evolution"][1].value[-1]
+    assert run.data.params["optimiser"] == "evolution"

@@ -1,9 +1,14 @@
+from typing import get_args
+
 import pytest
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import ParamValidationError
 
 from nepsbench.campaign.form import MAX_WAVES, Campaign, parse_campaign
 from nepsbench.campaign.importing import ImportForm
+from nepsbench.client.durations import DurationRule
+from nepsbench.errors import SpecError
+from nepsbench.search.form import SearchForm, parse_form
 from nepsbench.warehouse.importers import KINDS
 from nepsbench_airflow import forms
 from nepsbench_airflow.defaults import WAVE_SLOTS
@@ -17,7 +22,8 @@ def test_the_form_has_the_campaigns_fields_and_defaults():
 
 
 def test_every_field_explains_itself():
-    for form in (forms.campaign_form(), forms.stage_form(wave=True), forms.import_form()):
+    for form in (forms.campaign_form(), forms.stage_form(wave=True), forms.import_form(),
+                 forms.search_form()):  # fmt: skip
         for param in form.values():
             assert param.schema["title"]
             assert len(param.description) > 10
@@ -33,12 +39,34 @@ def test_the_import_form_has_the_same_fields_and_kinds_as_the_import():
     assert form["kind"].schema["enum"] == list(KINDS)
 
 
+def test_the_search_form_has_the_same_fields_and_defaults_as_a_study():
+    form = forms.search_form()
+    assert set(form) == set(SearchForm.model_fields)
+    assert form["durations"].schema["enum"] == list(get_args(DurationRule))
+    values = {name: param.value for name, param in form.items()}
+    named = {"study": "s", "benchmark": "b"}
+    assert parse_form(values | named) == parse_form(named)
+
+
+@pytest.mark.parametrize(
+    "change", [{"study": "a/b"}, {"seeds": 0}, {"durations": "hours"}, {"benchmark": ""}]
+)
+def test_a_search_form_is_refused_before_a_run_starts(change):
+    with pytest.raises(ParamValidationError):
+        filled({"study": "s", "benchmark": "b"} | change, forms.search_form())
+
+
+def test_a_form_that_names_an_optimiser_twice_is_refused_in_one_line():
+    with pytest.raises(SpecError, match="two optimisers are called 'random'"):
+        parse_form({"study": "s", "benchmark": "b", "optimisers": "random, random"})
+
+
 GOOD = {"kind": "nds", "path": "/data/nds"}
 
 
-def filled(values):
-    """Fill the import's form as a person does; what comes back is what the run gets."""
-    params = ParamsDict(forms.import_form(), suppress_exception=False)
+def filled(values, form=None):
+    """Fill a form, the import's, as a person does; what comes back is what the run gets."""
+    params = ParamsDict(form or forms.import_form(), suppress_exception=False)
     params.update(values)
     return params.validate()
 

@@ -53,7 +53,7 @@ def _domain(parameter: Parameter, prior: str | None) -> Any:
         return neps.Categorical(parameter.choices, **believed)
     if prior:
         believed["prior"] = parameter.default
-    return neps.Float(parameter.lower, parameter.upper, log=True, **believed)
+    return neps.Float(parameter.lower, parameter.upper, log=parameter.log, **believed)
 
 
 def evaluate_pipeline(

@@ -27,7 +27,9 @@ def distributions(space: Space) -> dict[str, optuna.distributions.BaseDistributi
     return {
         parameter.name: optuna.distributions.CategoricalDistribution(parameter.choices)
         if isinstance(parameter, Categorical)
-        else optuna.distributions.FloatDistribution(parameter.lower, parameter.upper, log=True)
+        else optuna.distributions.FloatDistribution(
+            parameter.lower, parameter.upper, log=parameter.log
+        )
         for parameter in space.parameters
     }
 
@@ -37,7 +39,9 @@ def suggest(trial: optuna.trial.BaseTrial, space: Space) -> Configuration:
     return {
         parameter.name: cast(Scalar, trial.suggest_categorical(parameter.name, parameter.choices))
         if isinstance(parameter, Categorical)
-        else trial.suggest_float(parameter.name, parameter.lower, parameter.upper, log=True)
+        else trial.suggest_float(
+            parameter.name, parameter.lower, parameter.upper, log=parameter.log
+        )
         for parameter in space.parameters
     }
 

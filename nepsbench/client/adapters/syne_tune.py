@@ -23,7 +23,7 @@ from nepsbench.spaces.parameters import Categorical, FloatArray
 
 try:
     from syne_tune.blackbox_repository.blackbox import Blackbox
-    from syne_tune.config_space import choice, loguniform, randint
+    from syne_tune.config_space import choice, loguniform, randint, uniform
 except ImportError as error:
     raise NepsbenchError(
         f"{error.name} is not installed; run: pip install 'syne-tune[blackbox-repository]'"
@@ -38,7 +38,7 @@ def configuration_space(space: Space) -> dict[str, Any]:
     return {
         parameter.name: choice(list(parameter.choices))
         if isinstance(parameter, Categorical)
-        else loguniform(parameter.lower, parameter.upper)
+        else (loguniform if parameter.log else uniform)(parameter.lower, parameter.upper)
         for parameter in space.parameters
     }
 

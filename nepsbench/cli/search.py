@@ -1,0 +1,151 @@
+"""``nepsbench search``: studies of optimisers, run, reported, reproduced."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from nepsbench.home import data_home
+
+if TYPE_CHECKING:
+    from nepsbench.search.standing import Result
+    from nepsbench.search.studying import Progress
+
+app = typer.Typer(help="Optimisers, compared on a release.", no_args_is_help=True)
+
+_HOME = typer.Option(None, "--home", help="Data home. Default: NEPSBENCH_HOME or ./warehouse.")
+_JOBS = typer.Option(1, "--jobs", min=1, help="Processes.")
+
+
+@app.command()
+def run(
+    study: Path = typer.Argument(help="A study: a YAML file, see docs/search.md."),
+    jobs: int = _JOBS,
+    tracking_uri: str | None = typer.Option(
+        None, envvar="MLFLOW_TRACKING_URI", help="MLflow server to log every search to."
+    ),
+    home: Path | None = _HOME,
+) -> None:
+    """Run every search of a study that is missing, and print how the optimisers stand.
+
+    Example: nepsbench search run study.yaml --jobs 2
+    """
+    from nepsbench.search.study import read_study
+    from nepsbench.search.studying import run_study
+
+    read = read_study(study)
+    with _progress_bar(read.study) as progress:
+        run_study(read, data_home(home), jobs=jobs, progress=progress)
+    _report([read.study], data_home(home))
+    if tracking_uri:
+        from nepsbench.tracking.searches import log_study
+
+        typer.echo(
+            f"{log_study(tracking_uri, _result(read.study, data_home(home)))} runs in MLflow"
+        )
+
+
+@app.command()
+def report(
+    studies: list[str] = typer.Argument(None, help="Studies that were run. Default: list them."),
+    home: Path | None = _HOME,
+) -> None:
+    """Print how the optimisers stand, and write the leaderboard of one study or several.
+
+    Example: nepsbench search report nasbench201-cifar10
+    """
+    from nepsbench.search.studying import study_names
+
+    if studies:
+        _report(studies, data_home(home))
+        return
+    for name in study_names(data_home(home)):
+        typer.echo(name)
+
+
+@app.command()
+def reproduce(
+    study: str = typer.Argument(help="A study that was run."),
+    row: str = typer.Argument(help="An optimiser of it, as its row is called."),
+    seed: int | None = typer.Option(None, min=0, help="Only this search. Default: all."),
+    jobs: int = _JOBS,
+    home: Path | None = _HOME,
+) -> None:
+    """Run the searches of a row again, and compare every evaluation with what is stored.
+
+    Example: nepsbench search reproduce nasbench201-cifar10 evolution --seed 7
+    """
+    from nepsbench.search.studying import reproduce_row
+
+    done = reproduce_row(study, row, data_home(home), seed=seed, jobs=jobs)
+    if done.difference:
+        typer.echo(f"error: {row} of {study}: {done.difference}", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"{row} of {study}: {done.searches} searches, {done.evaluations} evaluations, equal")
+
+
+def optimisers() -> None:
+    """List the optimisers, and the arguments that each takes."""
+    from nepsbench.search.registry import describe
+
+    for line in describe():
+        typer.echo(line)
+
+
+app.command("optimisers")(optimisers)
+
+
+def _result(name: str, home: Path) -> Result:
+    from nepsbench.search.standing import result_of
+    from nepsbench.search.studying import load_study
+
+    return result_of(*load_study(name, home))
+
+
+def _report(names: Sequence[str], home: Path) -> None:
+    from nepsbench.search.leaderboard import write_leaderboard
+    from nepsbench.search.studying import study_folder
+
+    results = [_result(name, home) for name in names]
+    for result in results:
+        _print(result)
+    folder = study_folder(names[0], home)
+    if len(names) > 1:
+        folder = folder.parent / "+".join(names)
+    typer.echo(write_leaderboard(results, folder))
+
+
+def _print(result: Result) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from nepsbench.search.leaderboard import value_name
+
+    table = Table(box=box.SIMPLE_HEAD, title=f"{result.study.study}: {value_name(result)}")
+    for name in ("optimiser", "mean", "± error", "best", "rank", "ahead", "evaluations", "hours"):
+        table.add_column(name, justify="left" if name == "optimiser" else "right")
+    for each in result.standings:
+        table.add_row(
+            each.row, f"{each.mean:.5g}", f"{each.error:.2g}", f"{each.best:.5g}",
+            f"{each.rank:.2f}", f"{each.lead:+.1f}", f"{each.evaluations:.0f}",
+            f"{each.seconds / 3600:.3g}",
+        )  # fmt: skip
+    Console(width=None if sys.stdout.isatty() else 120).print(table)
+
+
+@contextmanager
+def _progress_bar(title: str) -> Iterator[Progress]:
+    """Show how many searches are done; on a screen."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
