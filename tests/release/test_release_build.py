@@ -45,7 +45,7 @@ def test_a_release_tells_what_it_holds(release: Path) -> None:
     }
     assert manifest.space["parameters"]["LearningRate"]["upper"] == 1.0
     assert manifest.benchmark == INFO
-    assert manifest.provenance["recipe"] == {"nepsbench101/1": 8}
+    assert manifest.provenance["recipe"] == {"nepsbench101/2": 8}
     assert manifest.metrics[0] == METRICS_BY_NAME["params"]
     assert "latency" not in {metric.name for metric in manifest.metrics}
     assert manifest.surrogate is None
