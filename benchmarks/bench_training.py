@@ -74,7 +74,8 @@ def _loop_and_bound(changes: dict[str, Any]) -> tuple[float, float]:
 
     configuration = {**_space().defaults, **changes}
     with exact_arithmetic(_recipe()):
-        batches = 2 if configuration["N"] * configuration["W"] > 20 else 8
+        work = configuration["N"] * configuration["W"] * configuration["Resolution"] ** 2
+        batches = min(32, max(2, int(16 / work)))
         loop = _epochs(configuration, batches=batches)
         layouts = (torch.channels_last, torch.contiguous_format)
         arithmetic = [_steps(configuration, layout, batches=batches) for layout in layouts]

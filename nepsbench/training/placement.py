@@ -26,8 +26,8 @@ def chosen_device() -> torch.device:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError):
         raise SpecError(
-            f"{DEVICE_VARIABLE}={name}: torch finds no such device here; set it to cpu, "
-            "or leave it out"
+            f"{DEVICE_VARIABLE}={name}: torch finds no such device here; set it to cpu, or not at "
+            "all"
         ) from None
 
 
