@@ -19,6 +19,7 @@ from nepsbench.cli import (
     release,
     surrogate,
     train,
+    verify,
     warehouse,
     weights,
     worker,
@@ -41,6 +42,7 @@ app.add_typer(warehouse.app, name="warehouse")
 app.add_typer(surrogate.app, name="surrogate")
 app.add_typer(release.app, name="release")
 app.add_typer(weights.app, name="weights")
+app.add_typer(verify.app, name="verify")
 app.command("sql")(warehouse.sql)
 app.command("import")(imports.import_published)
 app.command("info")(info.info)
