@@ -7,6 +7,7 @@ import multiprocessing
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -209,6 +210,11 @@ def _run(
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
+        except BrokenProcessPool:
+            raise NepsbenchError(
+                f"study {study.study}: a process was killed (by hand, or for want of memory); run "
+                "it again with fewer --jobs, it goes on with the searches that are missing"
+            ) from None
         finally:
             pool.shutdown(cancel_futures=True)
 

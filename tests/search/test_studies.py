@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import re
 
 import numpy as np
@@ -126,6 +127,22 @@ def test_a_surrogate_is_searched_beyond_the_table(home):
     table = load_study("predicted", home)[1]
     assert set(table["status"].to_pylist()) == {"complete"}
     assert len(set(table["config_id"].to_pylist())) > 40
+
+
+def test_a_process_that_is_killed_costs_only_the_searches_that_it_had(home):
+    def kill(done, _):
+        if done == 1:
+            for child in multiprocessing.active_children():
+                child.kill()
+
+    many = study(study="broken", seeds=12)
+    with pytest.raises(NepsbenchError, match="a process was killed") as caught:
+        run_study(many, home, jobs=2, progress=kill)
+    assert "\n" not in str(caught.value)
+    done = []
+    run_study(many, home, progress=lambda number, _: done.append(number))
+    assert done[0] > 1
+    assert done[-1] == 36
 
 
 def test_a_row_is_reproduced_bit_for_bit(home):
