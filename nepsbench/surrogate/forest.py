@@ -123,8 +123,7 @@ class Forest:
                 steps.append((tree, before, after, int(owner[tree]), first))
                 before = after
         columns = np.array(steps, dtype=np.intp).reshape(-1, 5).T
-        tree, before, after, model, when = columns
-        return tree, before, after, model, when
+        return columns[0], columns[1], columns[2], columns[3], columns[4]
 
     def _places(self, features: Features) -> _Ints:
         """Return the place of each tree's leaf among all leaves."""

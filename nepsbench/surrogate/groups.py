@@ -19,8 +19,7 @@ def groups_of(space: Space, codes: FloatArray) -> NDArray[np.int64]:
         space: The space.
         codes: Encoded configurations, shape (rows, parameters).
     """
-    rest = codes
-    twins = np.zeros(len(codes))
+    rest, twins = codes, np.zeros(len(codes), dtype=np.int64)
     if has_architecture(space):
         names = module_of(space).ARCHITECTURE
         rest = codes[:, [k for k, name in enumerate(space.names) if name not in names]]

@@ -114,7 +114,8 @@ class FittedSurrogate:
         return self.region.is_outside(self._features_of_one(codes, epoch))
 
     def _features_of_one(self, codes: FloatArray, epoch: int) -> Features:
-        return self.encoder.features(codes[np.newaxis], np.array([epoch]))[0]
+        features: Features = self.encoder.features(codes[np.newaxis], np.array([epoch]))[0]
+        return features
 
     def save(self, directory: Path) -> None:
         """Write ``trees.npz``, ``<metric>.cbm``, ``encoder.json``, and ``card.json`` if judged."""

@@ -39,8 +39,7 @@ class Spread:
 
     def __call__(self, predicted: FloatArray | float) -> FloatArray:
         """Return the standard deviation at predictions."""
-        found: FloatArray = np.interp(predicted, self.at, self.deviation)
-        return found
+        return np.asarray(np.interp(predicted, self.at, self.deviation), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,7 +27,7 @@ def write_trees(path: Path, models: Mapping[str, Trees], region: Region) -> None
         for part in _PARTS:
             arrays[f"{name}.{part}"] = np.asarray(getattr(trees, part))
     buffer = BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+    np.savez(buffer, allow_pickle=False, **arrays)
     path.write_bytes(buffer.getvalue())
 
 
@@ -41,7 +41,9 @@ def read_trees(path: Path) -> tuple[dict[str, Trees], Region]:
         with np.load(path, allow_pickle=False) as file:
             models = {
                 name: Trees(
-                    *(file[f"{name}.{part}"] for part in _PARTS[:-1]),
+                    feature=file[f"{name}.feature"],
+                    border=file[f"{name}.border"],
+                    leaf=file[f"{name}.leaf"],
                     bias=float(file[f"{name}.bias"]),
                 )
                 for name in file["names"].tolist()

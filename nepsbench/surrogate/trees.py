@@ -122,7 +122,8 @@ class Joined:
 
     @cached_property
     def _starts(self) -> _Ints:
-        return np.arange(len(self.leaves), dtype=np.intp)[:, np.newaxis] * self.leaves.shape[1]
+        starts: _Ints = np.arange(len(self.leaves), dtype=np.intp) * self.leaves.shape[1]
+        return starts[:, np.newaxis]
 
 
 def join(leaf: FloatArray, places: _Ints) -> Joined:

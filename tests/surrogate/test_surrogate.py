@@ -275,7 +275,8 @@ def test_the_card_compares_with_baselines_and_checks_its_intervals(card: Card) -
     assert {"surrogate", "mean", "nearest neighbour", "linear"} <= set(baselines)
     assert baselines["surrogate"]["kendall_tau"] > baselines["nearest neighbour"]["kendall_tau"]
     curve = card["main"]["learning_curve"]
-    assert [each["configurations"] for each in curve] == [40, 80, 160]
+    counts = [each["configurations"] for each in curve]
+    assert counts[0] < counts[1] < counts[2] == card["split"]["configurations_fitted"]
     assert curve[-1]["r2"] > curve[0]["r2"]
     assert card["main"]["left_out_regions"][0]["region"] == "N=5"
     assert card["calibration"]["valid_acc"]["0.9"] == pytest.approx(0.9, abs=0.1)

@@ -71,7 +71,13 @@ def cell_numbers(columns: _Ints, numbers: _Ints, codes: FloatArray) -> _Ints:
 
 
 def _look_up(columns: _Ints, numbers: _Ints, codes: FloatArray) -> Features:
-    return cell_table()[1].take(cell_numbers(columns, numbers, codes), axis=1)
+    return _by_cell().take(cell_numbers(columns, numbers, codes), axis=0).T
+
+
+@cache
+def _by_cell() -> Features:
+    """Return the table with a cell's features side by side: a cell is found at one place."""
+    return np.ascontiguousarray(cell_table()[1].T)
 
 
 @cache
@@ -85,7 +91,8 @@ def cell_table() -> tuple[tuple[str, ...], Features]:
 def cell_weights() -> FloatArray:
     """Return the weights of each cell for each pair of channels, dead edges counted as well."""
     operations = np.array(list(product(range(_KINDS), repeat=_EDGES)))
-    return _WEIGHTS[operations].sum(axis=1).astype(np.float64)
+    weights: FloatArray = _WEIGHTS[operations].sum(axis=1).astype(np.float64)
+    return weights
 
 
 def cell_columns(operations: _Ints) -> Columns:

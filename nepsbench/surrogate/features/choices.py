@@ -35,7 +35,9 @@ def one_hot_blocks(space: Space) -> list[Block]:
 def _choices(space: Space, kept: Collection[str], *, nominal: Collection[str]) -> list[Block]:
     """Return all features of choices as one block, so that one look finds them for a row."""
     names: list[str] = []
-    columns, starts, table = [], [], []
+    columns: list[int] = []
+    starts: list[int] = []
+    table: list[float] = []
     for column, parameter in enumerate(space.parameters):
         if not isinstance(parameter, Categorical) or parameter.name not in kept:
             continue

@@ -6,6 +6,7 @@ from functools import cache, partial
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nepsbench.spaces.nepsbench101 import OPERATIONS, SPACE
 from nepsbench.spaces.nepsbench101_cost import flops
@@ -32,7 +33,7 @@ def cost_block(edges: tuple[str, ...]) -> Block:
     return Block(("log_flops", "log_params"), costs)
 
 
-def _costs(columns: FloatArray, numbers: FloatArray, codes: FloatArray) -> Features:
+def _costs(columns: NDArray[np.int64], numbers: NDArray[np.int64], codes: FloatArray) -> Features:
     weights = cell_weights().take(cell_numbers(columns, numbers, codes))
     place = codes[:, _FIDELITIES[0]]
     for column, count in zip(_FIDELITIES[1:], _CHOICES[1:], strict=True):
