@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,7 @@ def _judged(trials: pa.Table, epochs: pa.Table, *, space: str) -> FittedSurrogat
     """Return a surrogate of the tables with its scores on configurations not seen."""
     card = evaluate(trials, epochs, space=space)
     fitted = fit(trials, epochs, space=space)
-    return FittedSurrogate(fitted.encoder, fitted.models, card)
+    return replace(fitted, card=card)
 
 
 def fit_surrogate(campaign: Campaign, home: Path) -> FittedSurrogate:

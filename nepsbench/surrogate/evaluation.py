@@ -1,31 +1,72 @@
-"""Judge a surrogate on configurations that it has not seen."""
+"""Judge a surrogate on configurations that it has not seen: the surrogate card."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nepsbench.errors import NepsbenchError
 from nepsbench.schema import METRICS_BY_NAME
-from nepsbench.spaces import get_space
+from nepsbench.spaces import Categorical, get_space
 from nepsbench.spaces.parameters import FloatArray
-from nepsbench.surrogate.fitting import (
-    DEFAULT_SEED,
-    Boosting,
-    MetricRows,
-    TrainingData,
-    fit_part,
-    training_data,
-)
+from nepsbench.surrogate.boosting import Boosting
+from nepsbench.surrogate.calibration import calibrated
+from nepsbench.surrogate.comparison import against_baselines, learning_curve, left_out_regions
+from nepsbench.surrogate.fitting import DEFAULT_SEED, MetricRows, TrainingData, fit_part
+from nepsbench.surrogate.fitting import training_data as collect
 from nepsbench.surrogate.models import Card, FittedSurrogate
+from nepsbench.surrogate.scores import Score, ranking, score
+from nepsbench.surrogate.splits import hold_out
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-Score = dict[str, float | int | None]
+#: Raised with every change of what a card means.
+CARD_VERSION = 2
+#: Metrics by which a benchmark is told in brief; the first one that it has.
+_MAIN = ("valid_acc", "ori_test_acc", "test_acc", "valid_loss", "train_loss")
+_EPOCHS_SHOWN = 10
+_POINTS_SHOWN = 400
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A surrogate fitted on a part of the trials, and the other trials.
+
+    Attributes:
+        fitted: Fitted where ``test`` is false.
+        data: All trials.
+        test: Which trials are held out.
+        boosting: Settings of the fit.
+        seed: Of split and fit.
+        threads: CPU threads.
+    """
+
+    fitted: FittedSurrogate
+    data: TrainingData
+    test: NDArray[np.bool_]
+    boosting: Boosting
+    seed: int
+    threads: int
+
+    @cached_property
+    def main(self) -> str:
+        """The metric by which the benchmark is told in brief."""
+        known = [name for name in self.fitted.trees if name in self.data.metrics]
+        return next((name for name in _MAIN if name in known), known[0])
+
+    def held_out(self, name: str) -> MetricRows:
+        """Return the values of a metric that were held out."""
+        rows = self.data.metrics[name]
+        held = self.test[rows.trial]
+        return MetricRows(rows.trial[held], rows.epoch[held], rows.value[held])
+
+    def predicted(self, name: str, rows: MetricRows) -> FloatArray:
+        """Return what is predicted for such values."""
+        return self.fitted.predict_metric(name, self.data.codes[rows.trial], rows.epoch)
 
 
 def evaluate(
@@ -40,89 +81,108 @@ def evaluate(
 ) -> Card:
     """Fit on a part of the configurations, and score the predictions for the others.
 
-    All trials of a configuration are on one side of the split. ``overall`` scores all rows held
-    out, ``last_epoch`` those at the benchmark's last epoch (ranking whole trainings, which is
-    what optimisers need). A score is None where it is not defined: fewer than two different values.
+    All trials of a configuration, and of those that are isomorphic to it, are on one side of the
+    split. ``overall`` scores all rows held out, ``last_epoch`` those at the benchmark's last epoch
+    (ranking whole trainings, which is what optimisers need). A score is None where it is not
+    defined: fewer than two different values.
 
     Returns:
-        The surrogate card: split, settings, and R² and Kendall's tau (tau-b) of every metric.
+        The surrogate card: what JSON can say.
 
     Raises:
         NepsbenchError: If there are fewer than two configurations, or an extra is not installed.
     """
-    boosting = boosting or Boosting()
-    data = training_data(trials, epochs, get_space(space))
-    test = split_by_configuration(data.config_ids, held_out=held_out, seed=seed)
+    data = collect(trials, epochs, get_space(space))
+    test = hold_out(data.groups, part=held_out, seed=seed)
+    boosting = boosting or Boosting.for_size(len(np.unique(data.groups[~test])))
     fitted = fit_part(data, ~test, seed=seed, threads=threads, boosting=boosting)
+    return card_of(Judged(fitted, data, test, boosting, seed, threads), held_out=held_out)
+
+
+def card_of(judged: Judged, *, held_out: float) -> Card:
+    """Return the card of a surrogate that was fitted on a part."""
+    data, test = judged.data, judged.test
     configurations = np.array(data.config_ids)
+    noise, calibration = calibrated(judged)
     return {
+        "card_version": CARD_VERSION,
         "space": data.space.name,
         "space_version": data.space.version,
         "split": {
-            "by": "config_id",
-            "seed": seed,
+            "by": "config_id, with isomorphic architectures",
+            "seed": judged.seed,
             "held_out": held_out,
             "configurations_fitted": len(np.unique(configurations[~test])),
             "configurations_held_out": len(np.unique(configurations[test])),
         },
-        "boosting": asdict(boosting),
-        "metrics": _score_metrics(fitted, data, test),
+        "boosting": asdict(judged.boosting),
+        "metrics": _score_metrics(judged),
+        "main": {
+            "metric": judged.main,
+            "by_epoch": _by_epoch(judged),
+            "by_fidelity": _by_fidelity(judged),
+            "points": _points(judged),
+            "baselines": against_baselines(judged),
+            "learning_curve": learning_curve(judged),
+            "left_out_regions": left_out_regions(judged),
+        },
+        "calibration": calibration,
+        "noise": noise,
     }
 
 
-def split_by_configuration(
-    config_ids: tuple[str, ...], *, held_out: float, seed: int
-) -> NDArray[np.bool_]:
-    """Return which trials are held out; a configuration is never on both sides.
-
-    Raises:
-        NepsbenchError: If there are fewer than two configurations.
-    """
-    distinct, group = np.unique(np.array(config_ids), return_inverse=True)
-    if len(distinct) < 2:
-        raise NepsbenchError("a surrogate can be judged on two configurations or more, not on one")
-    count = min(max(1, round(held_out * len(distinct))), len(distinct) - 1)
-    # Sorting raw Philox words, not Generator.permutation: numpy keeps the words for ever.
-    order = np.argsort(np.random.Philox(seed).random_raw(len(distinct)), kind="stable")
-    is_held_out = np.zeros(len(distinct), dtype=bool)
-    is_held_out[order[:count]] = True
-    return is_held_out[group]
-
-
-def score(truth: FloatArray, predicted: FloatArray) -> Score:
-    """Return R² and Kendall's tau of predictions, None where not defined, and the rows scored."""
-    if len(np.unique(truth)) < 2:
-        return {"r2": None, "kendall_tau": None, "rows": len(truth)}
-    residual = float(np.sum((truth - predicted) ** 2))
-    total = float(np.sum((truth - truth.mean()) ** 2))
-    tau = _kendall_tau(truth, predicted)
-    return {"r2": 1.0 - residual / total, "kendall_tau": tau, "rows": len(truth)}
-
-
-def _score_metrics(
-    fitted: FittedSurrogate, data: TrainingData, test: NDArray[np.bool_]
-) -> dict[str, dict[str, Score]]:
-    last_epoch = max(float(rows.epoch.max()) for rows in data.metrics.values())
+def _score_metrics(judged: Judged) -> dict[str, dict[str, Score]]:
+    last_epoch = judged.data.last_epoch
     scores: dict[str, dict[str, Score]] = {}
-    for name, rows in data.metrics.items():
-        held = test[rows.trial]
-        if name not in fitted.models or not held.any():
+    for name in judged.data.metrics:
+        metric = METRICS_BY_NAME[name]
+        if name not in judged.fitted.trees or not (part := judged.held_out(name)).value.size:
             continue
-        part = MetricRows(rows.trial[held], rows.epoch[held], rows.value[held])
-        predicted = fitted.predict_metric(name, data.codes[part.trial], part.epoch)
+        predicted = judged.predicted(name, part)
         scores[name] = {"overall": score(part.value, predicted)}
-        if METRICS_BY_NAME[name].table == "epochs":
+        if metric.table == "epochs":
             at_end = part.epoch == last_epoch
             scores[name]["last_epoch"] = score(part.value[at_end], predicted[at_end])
+            if at_end.any() and metric.direction:
+                found = ranking(part.value[at_end], predicted[at_end], metric.direction)
+                scores[name]["last_epoch"] |= found
     return scores
 
 
-def _kendall_tau(truth: FloatArray, predicted: FloatArray) -> float | None:
-    try:
-        from scipy.stats import kendalltau
-    except ImportError:
-        raise NepsbenchError(
-            "scipy is not installed; run: pip install 'nepsbench[surrogate]'"
-        ) from None
-    tau = float(kendalltau(truth, predicted).statistic)
-    return None if np.isnan(tau) else tau
+def _by_epoch(judged: Judged) -> list[dict[str, Any]]:
+    part = judged.held_out(judged.main)
+    epochs = np.unique(part.epoch)
+    places = np.unique(np.geomspace(1, len(epochs), _EPOCHS_SHOWN).astype(int)) - 1
+    return [{"epoch": int(e), **_scored(judged, part, part.epoch == e)} for e in epochs[places]]
+
+
+def _by_fidelity(judged: Judged) -> list[dict[str, Any]]:
+    space, codes = judged.data.space, judged.data.codes
+    part = judged.held_out(judged.main)
+    found = []
+    for name in space.fidelities:
+        parameter = space.parameter(name)
+        column = codes[part.trial, space.names.index(name)]
+        if isinstance(parameter, Categorical) and len(parameter.choices) <= _EPOCHS_SHOWN:
+            for code, choice in enumerate(parameter.choices):
+                found.append(
+                    {"fidelity": name, "value": choice, **_scored(judged, part, column == code)}
+                )
+    return found
+
+
+def _scored(judged: Judged, part: MetricRows, chosen: NDArray[np.bool_]) -> Score:
+    rows = MetricRows(part.trial[chosen], part.epoch[chosen], part.value[chosen])
+    if not rows.value.size:
+        return score(rows.value, rows.value)
+    return score(rows.value, judged.predicted(judged.main, rows))
+
+
+def _points(judged: Judged) -> dict[str, list[float]]:
+    """Return measured and predicted values at the last epoch, some of them, to be drawn."""
+    part = judged.held_out(judged.main)
+    last = part.epoch == part.epoch.max() if part.epoch.size else np.zeros(0, dtype=bool)
+    places = np.flatnonzero(last)[:_POINTS_SHOWN]
+    rows = MetricRows(part.trial[places], part.epoch[places], part.value[places])
+    predicted = judged.predicted(judged.main, rows) if places.size else rows.value
+    return {"measured": rows.value.round(4).tolist(), "predicted": predicted.round(4).tolist()}

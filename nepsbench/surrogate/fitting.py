@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nepsbench.errors import NepsbenchError
-from nepsbench.schema import FINAL_STATUSES
+from nepsbench.schema import FINAL_STATUSES, Metric, Status
 from nepsbench.spaces import Space, get_space
 from nepsbench.spaces.parameters import FloatArray
-from nepsbench.surrogate.encoder import MODELLED_METRICS, Encoder, Target, target_of
-from nepsbench.surrogate.models import FittedSurrogate, new_model, serialised
+from nepsbench.surrogate.boosting import Boosting, FittedModel, fit_model
+from nepsbench.surrogate.encoder import Encoder
+from nepsbench.surrogate.groups import groups_of
+from nepsbench.surrogate.models import FittedSurrogate
+from nepsbench.surrogate.region import Region, region_of
+from nepsbench.surrogate.targets import MODELLED_METRICS, Target, learnt_epochs, target_of
+from nepsbench.surrogate.trees import Trees, constant
 from nepsbench.tables import match_tables
 
 if TYPE_CHECKING:
@@ -23,20 +29,8 @@ if TYPE_CHECKING:
 DEFAULT_SEED = 3501623856
 #: With fewer, nothing is left to learn from once some are held out.
 FEWEST_CONFIGURATIONS = 4
-
-
-@dataclass(frozen=True)
-class Boosting:
-    """CatBoost's settings, the same for every metric.
-
-    Shallow trees and a moderate step hold up on tens of trials as well as on thousands. No row is
-    left to chance: CatBoost's sampling fails on a handful of rows, and on a constant metric.
-    """
-
-    iterations: int = 400
-    depth: int = 4
-    learning_rate: float = 0.1
-    bootstrap_type: str = "No"
+#: Values of one metric to fit on; more make it slower, not better.
+MOST_ROWS = 40_000
 
 
 @dataclass(frozen=True)
@@ -63,12 +57,26 @@ class TrainingData:
         codes: Encoded configuration of each trial, shape (trials, parameters).
         config_ids: The configuration of each trial.
         metrics: The known values of each metric that has any.
+        ended: Which trials ended by themselves, shape (trials,).
+        diverged: Which of them diverged.
     """
 
     space: Space
     codes: FloatArray
     config_ids: tuple[str, ...]
     metrics: dict[str, MetricRows]
+    ended: NDArray[np.bool_]
+    diverged: NDArray[np.bool_]
+
+    @cached_property
+    def groups(self) -> NDArray[np.int64]:
+        """The same number for trials that differ in the seed alone, or are isomorphic."""
+        return groups_of(self.space, self.codes)
+
+    @cached_property
+    def last_epoch(self) -> float:
+        """The last epoch that any metric has a value of."""
+        return max(float(rows.epoch.max()) for rows in self.metrics.values())
 
 
 def fit(
@@ -89,7 +97,7 @@ def fit(
     """
     data = training_data(trials, epochs, get_space(space))
     everything = np.ones(len(data.config_ids), dtype=bool)
-    return fit_part(data, everything, seed=seed, threads=threads, boosting=boosting or Boosting())
+    return fit_part(data, everything, seed=seed, threads=threads, boosting=boosting)
 
 
 def training_data(trials: pa.Table, epochs: pa.Table, space: Space) -> TrainingData:
@@ -123,7 +131,8 @@ def training_data(trials: pa.Table, epochs: pa.Table, space: Space) -> TrainingD
             f"a surrogate needs at least {FEWEST_CONFIGURATIONS} trained configurations, there are "
             f"{trained}; train more, for example with more samples"
         )
-    return TrainingData(space, tables.codes(space), config_ids, metrics)
+    diverged = np.array([status == Status.DIVERGED for status in statuses], dtype=bool)
+    return TrainingData(space, tables.codes(space), config_ids, metrics, ended, diverged)
 
 
 def fit_part(
@@ -132,26 +141,108 @@ def fit_part(
     *,
     seed: int,
     threads: int,
-    boosting: Boosting,
+    boosting: Boosting | None = None,
 ) -> FittedSurrogate:
-    """Fit on the trials where ``chosen`` is true; a metric without values there is left out."""
+    """Fit on the trials where ``chosen`` is true; a metric without values there is left out.
+
+    Args:
+        data: What to learn from.
+        chosen: Which trials, shape (trials,).
+        seed: Of the models.
+        threads: CPU threads.
+        boosting: Settings; by the number of configurations without.
+    """
+    ids = {name for name, used in zip(data.config_ids, chosen, strict=True) if used}
+    boosting = boosting or Boosting.for_size(len(ids))
     targets: dict[str, Target] = {}
-    models: dict[str, bytes] = {}
-    plain = Encoder(data.space, {})
+    fitted: dict[str, FittedModel] = {}
     for metric in MODELLED_METRICS:
-        rows = data.metrics.get(metric.name)
-        if rows is None or not (used := chosen[rows.trial]).any():
-            continue
-        target = target_of(metric, rows.value[used])
-        model = new_model(
-            **asdict(boosting),
-            random_seed=seed % 2**31,  # CatBoost takes 31 bits
-            thread_count=threads,
-            allow_const_label=True,
-            allow_writing_files=False,
-            verbose=False,
-        )
-        features = plain.features(data.codes[rows.trial[used]], rows.epoch[used])
-        model.fit(features, target.forward(rows.value[used]))
-        targets[metric.name], models[metric.name] = target, serialised(model)
-    return FittedSurrogate(Encoder(data.space, targets), models)
+        found = fit_metric(data, metric, chosen, boosting=boosting, seed=seed, threads=threads)
+        if found is not None:
+            targets[metric.name], fitted[metric.name] = found
+    return FittedSurrogate(
+        Encoder(data.space, targets),
+        {name: model.content for name, model in fitted.items()},
+        {name: model.trees for name, model in fitted.items()},
+        region=_region(data, chosen),
+        divergence=fit_divergence(data, chosen, boosting=boosting, seed=seed, threads=threads),
+    )
+
+
+def fit_metric(
+    data: TrainingData,
+    metric: Metric,
+    chosen: NDArray[np.bool_],
+    *,
+    boosting: Boosting,
+    seed: int,
+    threads: int,
+) -> tuple[Target, FittedModel] | None:
+    """Fit one metric on the trials where ``chosen`` is true; None if it has no values there."""
+    rows = data.metrics.get(metric.name)
+    if rows is None or not (used := thinned(rows, chosen)).size:
+        return None
+    epoch, value = rows.epoch[used], rows.value[used]
+    target = target_of(metric, value)
+    codes, epochs = data.codes[rows.trial[used]], learnt_epochs(target, metric, epoch)
+    model = fit_model(
+        Encoder(data.space, {}).features(codes, epochs),
+        target.forward(value, epoch),
+        boosting=boosting,
+        seed=seed,
+        threads=threads,
+    )
+    return target, model
+
+
+def fit_divergence(
+    data: TrainingData, chosen: NDArray[np.bool_], *, boosting: Boosting, seed: int, threads: int
+) -> Trees:
+    """Fit the log-odds that a trial diverges, on trials that ended by themselves.
+
+    Where none diverged, or all did, they are the same everywhere: those of Laplace's rule of
+    succession.
+    """
+    used = np.flatnonzero(chosen & data.ended)
+    diverged = data.diverged[used].astype(np.float64)
+    count = diverged.sum()
+    if count in (0, len(used)):
+        return constant(float(np.log((count + 1) / (len(used) - count + 1))))
+    features = Encoder(data.space, {}).features(data.codes[used], np.zeros(len(used)))
+    model = fit_model(
+        features,
+        diverged,
+        boosting=replace(boosting, iterations=min(boosting.iterations, 200)),
+        seed=seed,
+        threads=threads,
+        loss="Logloss",
+    )
+    return model.trees
+
+
+def _region(data: TrainingData, chosen: NDArray[np.bool_]) -> Region:
+    trained = np.flatnonzero(chosen & data.ended)
+    epochs = np.full(len(trained), data.last_epoch)
+    low_epochs = np.zeros(len(trained))
+    encoder = Encoder(data.space, {})
+    return region_of(
+        np.vstack([encoder.features(data.codes[trained], each) for each in (low_epochs, epochs)])
+    )
+
+
+def thinned(
+    rows: MetricRows, chosen: NDArray[np.bool_], *, most: int = MOST_ROWS
+) -> NDArray[np.int64]:
+    """Return the places of the values to fit on: all, or of many, those of fewer epochs.
+
+    Neighbouring epochs say nearly the same. Epochs are kept at even steps of their logarithm, and
+    the last ones of all, so that there are about ``most`` rows.
+    """
+    used = np.flatnonzero(chosen[rows.trial])
+    epochs = np.unique(rows.epoch[used])
+    keep = int(most / max(len(used), 1) * len(epochs))
+    if len(used) <= most or len(epochs) < 2:
+        return used
+    wanted = np.geomspace(max(epochs[0], 1.0), epochs[-1], max(keep, 2))
+    kept = epochs[np.minimum(np.searchsorted(epochs, wanted), len(epochs) - 1)]
+    return used[np.isin(rows.epoch[used], kept)]

@@ -1,4 +1,4 @@
-"""A fitted surrogate: one CatBoost model a metric, saved in CatBoost's own format, and served."""
+"""A fitted surrogate: trees for each metric, saved with CatBoost's own files, and served alone."""
 
 from __future__ import annotations
 
@@ -6,19 +6,28 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import exp
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from nepsbench.errors import CorruptedFileError, NepsbenchError
 from nepsbench.spaces import Space
 from nepsbench.spaces.parameters import FloatArray
 from nepsbench.surrogate.encoder import Encoder
-
-if TYPE_CHECKING:
-    from catboost import CatBoostRegressor
+from nepsbench.surrogate.features import Features
+from nepsbench.surrogate.forest import Forest
+from nepsbench.surrogate.noise import Noise
+from nepsbench.surrogate.region import Region
+from nepsbench.surrogate.storage import TREES, read_trees, write_trees
+from nepsbench.surrogate.trees import Trees
 
 Card = dict[str, Any]
+#: Rows whose features are made at a time, so that they stay in a core's cache.
+_CHUNK = 2048
+#: The name of the trees that tell divergence, which is no metric's.
+DIVERGENCE = "diverged"
 
 
 @dataclass(frozen=True)
@@ -26,98 +35,118 @@ class FittedSurrogate:
     """Predicts every metric that it was fitted on, for any configuration and epoch.
 
     Attributes:
-        encoder: Makes the models' features, and brings what they say back to units.
-        models: The model of each metric, in CatBoost's own format. Kept as bytes, because CatBoost
-            writes a model that it has read in other bytes than before.
+        encoder: Makes the trees' features, and brings what they say back to units.
+        models: The model of each metric, in CatBoost's own format, for who wants to read it there.
+        trees: The trees of each metric, which answer without CatBoost.
+        region: Where it was fitted.
+        divergence: The log-odds that a training diverges.
         card: How well it does on configurations it has not seen, see ``evaluate``; or None.
     """
 
     encoder: Encoder
     models: Mapping[str, bytes]
+    trees: Mapping[str, Trees]
+    region: Region
+    divergence: Trees
     card: Card | None = None
 
     @cached_property
-    def _regressors(self) -> dict[str, CatBoostRegressor]:
-        return {name: _read_model(name, model) for name, model in self.models.items()}
+    def forest(self) -> Forest:
+        """The trees of all metrics together."""
+        return Forest(self.trees, len(self.encoder.feature_names) - 1)
 
     def predict(self, codes: FloatArray, epochs: FloatArray) -> dict[str, FloatArray]:
-        """Return the predicted metrics, each of shape (rows,), in the metric's unit.
+        """Return the predicted metrics of many rows, each of shape (rows,), in the metric's unit.
 
         Args:
             codes: Encoded configurations, shape (rows, parameters).
             epochs: The epoch of each row, from 1.
         """
-        features = self.encoder.features(codes, epochs)
-        return {name: self._predict(name, features) for name in self.models}
+        return self._predict(tuple(self.trees), codes, epochs)
 
     def predict_metric(self, name: str, codes: FloatArray, epochs: FloatArray) -> FloatArray:
         """Return one predicted metric; arguments as in :meth:`predict`."""
-        return self._predict(name, self.encoder.features(codes, epochs))
+        return self._predict((name,), codes, epochs)[name]
 
-    def _predict(self, name: str, features: FloatArray) -> FloatArray:
-        predicted = self._regressors[name].predict(features, thread_count=1)
-        return self.encoder.targets[name].inverse(predicted)
+    def _predict(
+        self, names: tuple[str, ...], codes: FloatArray, epochs: FloatArray
+    ) -> dict[str, FloatArray]:
+        found = {name: np.empty(len(codes)) for name in names}
+        for start in range(0, len(codes), _CHUNK):
+            rows = slice(start, start + _CHUNK)
+            features = self.encoder.features(codes[rows], epochs[rows])
+            for name, values in found.items():
+                values[rows] = self.trees[name].predict(features)
+        targets = self.encoder.targets
+        return {name: targets[name].inverse(values, epochs) for name, values in found.items()}
+
+    def at(self, codes: FloatArray, epoch: int) -> dict[str, float]:
+        """Return the predicted metrics of one encoded configuration, shape (parameters,)."""
+        values = self.forest.at(self._features_of_one(codes, epoch)).tolist()
+        targets = self.encoder.targets
+        return {
+            name: targets[name].inverse_of_one(value, epoch)
+            for name, value in zip(self.trees, values, strict=True)
+        }
+
+    def curves(self, codes: FloatArray, last: int) -> dict[str, FloatArray]:
+        """Return the predicted metrics of one encoded configuration at epochs 1 to ``last``."""
+        values = self.forest.curves(self._features_of_one(codes, 1), last)
+        epochs = np.arange(1.0, last + 1)
+        return {
+            name: self.encoder.targets[name].inverse(row, epochs)
+            for name, row in zip(self.trees, values, strict=True)
+        }
+
+    @cached_property
+    def noise(self) -> Mapping[str, Noise]:
+        """The scatter of each metric that the card tells of."""
+        found = (self.card or {}).get("noise", {})
+        return {name: Noise.from_dict(content) for name, content in found.items()}
+
+    def divergence_probability(self, codes: FloatArray) -> float:
+        """Return how likely a training of an encoded configuration, shape (parameters,), fails."""
+        features = self._features_of_one(codes, 0)[np.newaxis]
+        return 1.0 / (1.0 + exp(-float(self.divergence.predict(features)[0])))
+
+    def is_extrapolating(self, codes: FloatArray, epoch: int) -> bool:
+        """Return True if an encoded configuration or the epoch lies outside of what was fitted."""
+        return self.region.is_outside(self._features_of_one(codes, epoch))
+
+    def _features_of_one(self, codes: FloatArray, epoch: int) -> Features:
+        features: Features = self.encoder.features(codes[np.newaxis], np.array([epoch]))[0]
+        return features
 
     def save(self, directory: Path) -> None:
-        """Write ``<metric>.cbm`` for each metric, ``encoder.json``, and ``card.json`` if judged."""
+        """Write ``trees.npz``, ``<metric>.cbm``, ``encoder.json``, and ``card.json`` if judged."""
         directory.mkdir(parents=True, exist_ok=True)
         for name, model in self.models.items():
             (directory / f"{name}.cbm").write_bytes(model)
+        everything = {**self.trees, DIVERGENCE: self.divergence}
+        write_trees(directory / TREES, everything, self.region)
         (directory / "encoder.json").write_text(self.encoder.to_json())
         if self.card is not None:
             (directory / "card.json").write_text(json.dumps(self.card, indent=1))
 
     @classmethod
     def load(cls, directory: Path, space: Space) -> FittedSurrogate:
-        """Open what :meth:`save` wrote.
+        """Open what :meth:`save` wrote; needs no CatBoost.
 
         Raises:
-            NepsbenchError: If there is no surrogate, or catboost is not installed.
+            NepsbenchError: If there is no surrogate.
             VersionMismatchError: If it was fitted with another encoder.
-            CorruptedFileError: If a model cannot be read.
+            CorruptedFileError: If a file cannot be read.
         """
         if not (directory / "encoder.json").is_file():
             raise NepsbenchError(f"{directory}: holds no surrogate; fit one, or use kind='table'")
         encoder = Encoder.from_json((directory / "encoder.json").read_text(), space)
+        trees, region = read_trees(directory / TREES)
+        divergence = trees.pop(DIVERGENCE, None)
+        if divergence is None or set(trees) != set(encoder.targets):
+            raise CorruptedFileError(
+                f"{directory / TREES}: not the metrics of encoder.json; fetch or fit it again"
+            )
         models = {name: (directory / f"{name}.cbm").read_bytes() for name in encoder.targets}
         card = directory / "card.json"
-        loaded = cls(encoder, models, json.loads(card.read_text()) if card.is_file() else None)
-        _ = loaded._regressors  # a model that cannot be read is an error of opening, not of asking
-        return loaded
-
-
-def new_model(**settings: object) -> CatBoostRegressor:
-    """Return an unfitted CatBoost regressor.
-
-    Raises:
-        NepsbenchError: If catboost is not installed.
-    """
-    try:
-        from catboost import CatBoostRegressor
-    except ImportError:
-        raise NepsbenchError(
-            "catboost is not installed; run: pip install 'nepsbench[surrogate]'"
-        ) from None
-    return CatBoostRegressor(**settings)
-
-
-def serialised(model: CatBoostRegressor) -> bytes:
-    """Return a fitted model in CatBoost's own format; equal fits are equal bytes."""
-    metadata = model.get_metadata()
-    metadata["train_finish_time"] = metadata["model_guid"] = ""
-    with TemporaryDirectory(prefix="nepsbench-") as folder:
-        path = Path(folder) / "model.cbm"
-        model.save_model(str(path))
-        return path.read_bytes()
-
-
-def _read_model(name: str, content: bytes) -> CatBoostRegressor:
-    model = new_model()
-    try:
-        model.load_model(blob=content)
-    except Exception as error:  # catboost has no public base class of its errors
-        line = str(error).strip().partition("\n")[0]
-        raise CorruptedFileError(
-            f"{name}.cbm: no CatBoost model ({line}); fetch or fit the surrogate again"
-        ) from None
-    return model
+        content = json.loads(card.read_text()) if card.is_file() else None
+        return cls(encoder, models, trees, region, divergence, content)

@@ -36,11 +36,9 @@ def test_importing_and_asking_the_table_load_nothing_heavy(home: Path) -> None:
     assert _loaded_after(f"nepsbench.load('{NAME}')({chosen!r}, epoch=3)", home) == set()
 
 
-def test_the_surrogate_loads_catboost_and_no_torch(home: Path) -> None:
+def test_the_surrogate_loads_nothing_heavy(home: Path) -> None:
     question = f"b = nepsbench.load('{NAME}', kind='surrogate'); b(b.sample(1))"
-    loaded = _loaded_after(question, home)
-    assert "catboost" in loaded
-    assert loaded.isdisjoint({"torch", "airflow", "mlflow"})  # catboost itself brings pandas
+    assert _loaded_after(question, home) == set()
 
 
 def test_the_newest_version_is_opened_by_default(home: Path, tmp_path: Path) -> None:
@@ -87,8 +85,9 @@ def test_the_surrogate_answers_for_any_configuration_within_bounds(home: Path) -
         assert min(answer["runtime"], answer["valid_loss"], answer["params"]) > 0
         trajectory = bench.trajectory(chosen)
         assert list(trajectory) == [1, 2, 3, 4]
-        assert trajectory[3] == answer
-        assert trajectory[4] == bench(chosen)
+        # Sums in another order may differ in their last bits.
+        assert trajectory[3] == pytest.approx(answer, rel=1e-12)
+        assert trajectory[4] == pytest.approx(bench(chosen), rel=1e-12)
 
 
 def test_the_surrogate_refuses_what_it_cannot_know(home: Path) -> None:
@@ -116,9 +115,30 @@ def test_a_release_without_surrogate_says_so(tmp_path: Path) -> None:
         nepsbench.load(path, kind="surrogate")
 
 
-def test_without_catboost_the_error_carries_the_command(
+def test_the_surrogate_answers_without_catboost(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "catboost", None)
-    with pytest.raises(NepsbenchError, match=r"pip install 'nepsbench\[surrogate\]'"):
-        nepsbench.load(NAME, home=home, kind="surrogate")
+    bench = nepsbench.load(NAME, home=home, kind="surrogate")
+    assert 0 <= bench(bench.sample(1))["valid_acc"] <= 100
+
+
+def test_a_draw_of_the_surrogate_is_the_same_again_and_lies_in_wide_intervals(home: Path) -> None:
+    bench = nepsbench.load(NAME, home=home, kind="surrogate")
+    if not (bench.manifest.surrogate or {}):
+        pytest.skip("the release's surrogate was not judged")
+    chosen = bench.sample(1)
+    mean = bench(chosen)["valid_acc"]
+    draws = [bench(chosen, draw=draw)["valid_acc"] for draw in range(40)]
+    assert draws[3] == bench(chosen, draw=3)["valid_acc"]
+    assert min(draws) < mean < max(draws)
+    assert bench(chosen, draw=3)["params"] == bench(chosen)["params"]
+    low, high = bench.interval(chosen, level=0.95)["valid_acc"]
+    assert low < mean < high
+
+
+def test_an_answer_says_whether_it_extrapolates(home: Path) -> None:
+    bench = nepsbench.load(NAME, home=home, kind="surrogate")
+    assert not bench(configurations(1)[0]).is_extrapolating
+    assert bench({**configurations(1)[0], "LearningRate": 1.0}).is_extrapolating
+    assert 0 < bench.divergence_probability(configurations(1)[0]) < 1

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,13 @@ from hypothesis import strategies as st
 
 from nepsbench.errors import CorruptedFileError, NepsbenchError, VersionMismatchError
 from nepsbench.schema import METRICS_BY_NAME
-from nepsbench.surrogate import FittedSurrogate, evaluate, fit
-from nepsbench.surrogate.encoder import MODELLED_METRICS, Encoder, target_of
-from nepsbench.surrogate.evaluation import score, split_by_configuration
-from nepsbench.surrogate.fitting import Boosting, training_data
+from nepsbench.surrogate import Card, FittedSurrogate, evaluate, fit
+from nepsbench.surrogate.boosting import Boosting
+from nepsbench.surrogate.encoder import Encoder
+from nepsbench.surrogate.fitting import training_data
+from nepsbench.surrogate.scores import score
+from nepsbench.surrogate.splits import hold_out
+from nepsbench.surrogate.targets import MODELLED_METRICS, target_of
 from tests.tiny_benchmark import (
     SPACE,
     configurations,
@@ -36,16 +40,23 @@ def tables() -> tuple[pa.Table, pa.Table]:
 
 @pytest.fixture(scope="module")
 def fitted(tables: tuple[pa.Table, pa.Table]) -> FittedSurrogate:
-    return fit(*tables, space="nepsbench101")
+    return fit(*tables, space="nepsbench101", boosting=Boosting(iterations=100))
 
 
-def test_features_are_numbers_for_fidelities_one_hot_for_choices_and_logs_for_reals() -> None:
+@pytest.fixture(scope="module")
+def card(tables: tuple[pa.Table, pa.Table]) -> Card:
+    return evaluate(*tables, space="nepsbench101", boosting=Boosting(iterations=100))
+
+
+def test_features_are_numbers_for_fidelities_paths_for_cells_and_logs_for_reals() -> None:
     encoder = Encoder(SPACE, {})
     chosen = {**SPACE.defaults, "N": 5, "Resolution": 0.5, "Op3": 2, "Optimizer": "AdamW"}
     features = encoder.features(np.array([SPACE.encode(chosen)]), np.array([7.0]))[0]
     by_name = dict(zip(encoder.feature_names, features.tolist(), strict=True))
     assert (by_name["N"], by_name["W"], by_name["Resolution"], by_name["epoch"]) == (5, 4, 0.5, 7)
-    assert [by_name[f"Op3={choice}"] for choice in range(5)] == [0, 0, 1, 0, 0]
+    # All is skipped but the edge from input to output, which is a 3x3 convolution.
+    assert [by_name[f"edge_0_3={kind}"] for kind in ("skip", "conv3")] == [0, 1]
+    assert (by_name["paths"], by_name["sequence_conv3"], by_name["residual_paths"]) == (4, 1, 3)
     assert (by_name["Optimizer"], by_name["TrivialAugment"]) == (0, 0)
     assert by_name["Activation=ReLU"] == 1
     assert by_name["LearningRate"] == pytest.approx(-1)
@@ -59,6 +70,8 @@ def test_the_encoder_is_the_same_after_storing() -> None:
         Encoder.from_json(json.dumps({**stored, "space_version": 9}), SPACE)
     with pytest.raises(VersionMismatchError, match="fitted for encoder"):
         Encoder.from_json(json.dumps({**stored, "features": ["N"]}), SPACE)
+    with pytest.raises(VersionMismatchError, match="fitted for encoder"):
+        Encoder.from_json(json.dumps({**stored, "format": 1}), SPACE)
     with pytest.raises(NepsbenchError, match="damaged"):
         Encoder.from_json("{}", SPACE)
 
@@ -123,10 +136,10 @@ def test_a_stored_surrogate_predicts_the_same(fitted: FittedSurrogate, tmp_path:
     }
 
 
-def test_a_damaged_model_is_named(tmp_path: Path) -> None:
+def test_a_damaged_file_of_trees_is_named(tmp_path: Path) -> None:
     fit(*plain_tables(4), space="nepsbench101", boosting=QUICK).save(tmp_path)
-    (tmp_path / "valid_acc.cbm").write_bytes(b"xx")
-    with pytest.raises(CorruptedFileError, match=r"valid_acc\.cbm: no CatBoost model"):
+    (tmp_path / "trees.npz").write_bytes(b"xx")
+    with pytest.raises(CorruptedFileError, match=r"trees\.npz: no trees of a surrogate"):
         FittedSurrogate.load(tmp_path, SPACE)
 
 
@@ -156,10 +169,7 @@ def test_trials_without_any_value_are_refused() -> None:
         fit(trials, epochs.slice(0, 0), space="nepsbench101")
 
 
-def test_the_card_scores_configurations_that_were_not_seen(
-    tables: tuple[pa.Table, pa.Table],
-) -> None:
-    card = evaluate(*tables, space="nepsbench101", boosting=Boosting(iterations=100))
+def test_the_card_scores_configurations_that_were_not_seen(card: Card) -> None:
     assert card["split"]["configurations_held_out"] == 40
     assert card["split"]["configurations_fitted"] == 160
     scores = card["metrics"]["valid_acc"]
@@ -168,7 +178,8 @@ def test_the_card_scores_configurations_that_were_not_seen(
     assert 0.5 < scores["last_epoch"]["r2"] <= 1
     assert 0.5 < scores["last_epoch"]["kendall_tau"] <= 1
     constant = card["metrics"]["flops"]
-    assert constant == {"overall": {"r2": None, "kendall_tau": None, "rows": 40}}
+    nothing = dict.fromkeys(("r2", "kendall_tau", "spearman"))
+    assert constant == {"overall": {**nothing, "rows": 40}}
     assert json.loads(json.dumps(card, allow_nan=False)) == card
 
 
@@ -178,7 +189,8 @@ def test_the_card_scores_configurations_that_were_not_seen(
     st.integers(0, 2**32),
 )
 def test_no_configuration_is_on_both_sides(ids: list[str], held_out: float, seed: int) -> None:
-    test = split_by_configuration(tuple(ids), held_out=held_out, seed=seed)
+    groups = np.unique(ids, return_inverse=True)[1]
+    test = hold_out(groups, part=held_out, seed=seed)
     sides = [{ids[row] for row in np.flatnonzero(test == side)} for side in (True, False)]
     assert all(sides)
     assert sides[0].isdisjoint(sides[1])
@@ -194,15 +206,87 @@ def test_scores_are_those_of_the_textbook() -> None:
     assert score(truth, predicted) == {
         "r2": 0.0,
         "kendall_tau": pytest.approx(1 / 3),
+        "spearman": pytest.approx(0.5),
         "rows": 3,
     }
     assert score(truth, np.full(3, 2.0))["kendall_tau"] is None
 
 
-@pytest.mark.parametrize(("module", "call"), [("catboost", fit), ("scipy.stats", evaluate)])
+@pytest.mark.parametrize(("module", "call"), [("catboost", fit), ("scipy", evaluate)])
 def test_a_missing_extra_comes_with_its_command(
     monkeypatch: pytest.MonkeyPatch, module: str, call: object
 ) -> None:
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(NepsbenchError, match=r"pip install 'nepsbench\[surrogate\]'"):
         call(*plain_tables(8), space="nepsbench101", boosting=QUICK)
+
+
+def test_one_answer_and_its_curve_are_those_of_many_rows(fitted: FittedSurrogate) -> None:
+    codes = np.array([SPACE.encode(each) for each in configurations(3)])
+    for row in codes:
+        many = fitted.predict(np.tile(row, (6, 1)), np.arange(1.0, 7.0))
+        curves = fitted.curves(row, 6)
+        for name, values in many.items():
+            assert curves[name] == pytest.approx(values, rel=1e-9)
+            assert fitted.at(row, 4)[name] == pytest.approx(values[3], rel=1e-9)
+
+
+def test_runtime_never_decreases(fitted: FittedSurrogate) -> None:
+    for each in configurations(20):
+        runtime = fitted.curves(np.array(SPACE.encode(each)), 200)["runtime"]
+        assert (np.diff(runtime) > 0).all()
+
+
+def test_divergence_has_a_probability_of_its_own() -> None:
+    trials, epochs = plain_tables(60, epochs=1)
+    rates = np.array(trials["LearningRate"].to_pylist())
+    statuses = ["diverged" if rate > 0.1 else "complete" for rate in rates]
+    trials = trials.set_column(trials.column_names.index("status"), "status", [statuses])
+    found = fit(trials, epochs, space="nepsbench101", boosting=QUICK)
+    high, low = (
+        found.divergence_probability(
+            np.array(SPACE.encode({**SPACE.defaults, "LearningRate": rate}))
+        )
+        for rate in (0.9, 0.002)
+    )
+    assert high > 0.6
+    assert low < 0.4
+
+
+def test_without_any_divergence_its_probability_is_small_but_not_nothing(
+    fitted: FittedSurrogate,
+) -> None:
+    probability = fitted.divergence_probability(np.array(SPACE.encode(SPACE.defaults)))
+    assert probability == pytest.approx(1 / 202)
+
+
+def test_an_epoch_or_a_value_beyond_all_trainings_is_extrapolation(
+    fitted: FittedSurrogate,
+) -> None:
+    inside = configurations(1)[0]
+    codes = np.array(SPACE.encode(inside))
+    assert not fitted.is_extrapolating(codes, 6)
+    assert fitted.is_extrapolating(codes, 7)
+    assert fitted.is_extrapolating(np.array(SPACE.encode({**inside, "LearningRate": 1.0})), 6)
+
+
+def test_the_card_compares_with_baselines_and_checks_its_intervals(card: Card) -> None:
+    baselines = card["main"]["baselines"]
+    assert {"surrogate", "mean", "nearest neighbour", "linear"} <= set(baselines)
+    assert baselines["surrogate"]["kendall_tau"] > baselines["nearest neighbour"]["kendall_tau"]
+    curve = card["main"]["learning_curve"]
+    counts = [each["configurations"] for each in curve]
+    assert counts[0] < counts[1] < counts[2] == card["split"]["configurations_fitted"]
+    assert curve[-1]["r2"] > curve[0]["r2"]
+    assert card["main"]["left_out_regions"][0]["region"] == "N=5"
+    assert card["calibration"]["valid_acc"]["0.9"] == pytest.approx(0.9, abs=0.1)
+
+
+def test_isomorphic_cells_are_on_one_side() -> None:
+    trials, epochs = plain_tables(12)
+    data = training_data(trials, epochs, SPACE)
+    twin = {**SPACE.defaults, **dict.fromkeys(("Op1", "Op2", "Op4", "Op5", "Op6"), 1), "Op3": 2}
+    other = {**twin, "Op1": 2}  # leads to a node that nothing leaves
+    codes = np.array([SPACE.encode(each) for each in (twin, other, SPACE.defaults)])
+    groups = replace(data, codes=codes).groups
+    assert groups[0] == groups[1] != groups[2]

@@ -1,0 +1,90 @@
+"""How fast a surrogate answers, and how well it ranks; JAHS-Bench-201's figures are beside it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.figure import Figure
+
+METRICS, EPOCHS, ROWS = 7, 200, 200_000
+
+
+def figures() -> list[Figure]:
+    return [
+        Figure(
+            name="surrogate-serving",
+            title=f"A surrogate of {METRICS} metrics over `nepsbench101`: one query, a curve, rows",
+            command=(__file__,),
+            bounds={"us a query": 100, "ms a curve": 3, "us a row of one metric": 1},
+            runs=1,
+        ),
+        Figure(
+            name="surrogate-reach",
+            title="Ranking cells of NAS-Bench-201, CIFAR-10, by 500 and 1,500 others; a split each",
+            command=("-m", "benchmarks.surrogate_reach", "--datasets", "cifar10",
+                     "--sizes", "500", "1500", "--splits", "1"),
+            bounds={"missed": 0},
+            runs=1,
+        ),
+    ]  # fmt: skip
+
+
+def measure_serving() -> None:
+    """Fit on made-up curves of 400 configurations, and ask."""
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    import numpy as np
+
+    from nepsbench.surrogate import fit
+    from tests.tiny_benchmark import SPACE, plain_tables
+
+    fitted = fit(*plain_tables(400, epochs=12), space=SPACE.name)
+    words = np.random.Philox(9).random_raw(ROWS * SPACE.words_per_draw)
+    codes = SPACE.draw(words.reshape(ROWS, -1))
+    epochs = np.random.default_rng(9).integers(1, 13, ROWS).astype(np.float64)
+    differs = _difference_from_catboost(fitted, codes[:5000], epochs[:5000])
+    asked = iter(codes)
+    report = {
+        "seconds": 0.0,
+        "us a query": 1e6 * fastest(lambda: fitted.at(next(asked), 7), 2000),
+        "ms a curve": 1e3 * fastest(lambda: fitted.curves(next(asked), EPOCHS), 200),
+        "us a row of one metric": 1e6
+        / ROWS
+        * fastest(lambda: fitted.predict_metric("valid_acc", codes, epochs), 3),
+        "metrics": len(fitted.trees),
+        "trees": sum(len(trees.leaf) for trees in fitted.trees.values()),
+        "differs from CatBoost by": differs,
+    }
+    report["seconds"] = report["us a query"] / 1e6
+    print(json.dumps(report))
+
+
+def fastest(ask: Callable[[], object], times: int) -> float:
+    """Return the seconds of the median call, the first one, which makes what is kept, left out."""
+    ask()
+    seconds = []
+    for _ in range(times):
+        started = time.perf_counter()
+        ask()
+        seconds.append(time.perf_counter() - started)
+    return sorted(seconds)[len(seconds) // 2]
+
+
+def _difference_from_catboost(fitted: object, codes: object, epochs: object) -> float:
+    from catboost import CatBoost
+
+    features = fitted.encoder.features(codes, epochs)  # type: ignore[attr-defined]
+    most = 0.0
+    for name, trees in fitted.trees.items():  # type: ignore[attr-defined]
+        model = CatBoost()
+        model.load_model(blob=fitted.models[name])  # type: ignore[attr-defined]
+        expected = model.predict(features, thread_count=1)
+        most = max(most, float(abs(trees.predict(features) - expected).max()))
+    return most
+
+
+if __name__ == "__main__":
+    measure_serving()
