@@ -99,9 +99,9 @@ def test_dead_edges_change_nothing_that_is_alive() -> None:
 
 def test_weights_of_graphs_are_those_of_the_networks() -> None:
     torch = pytest.importorskip("torch")
-    from nepsbench.spaces.networks.problem import Problem
     from torch import nn
 
+    from nepsbench.spaces.networks import Problem
     from nepsbench.spaces.networks.nasbench101 import GraphCell
     from nepsbench.spaces.networks.registry import build_network
 
