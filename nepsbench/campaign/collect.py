@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from nepsbench.campaign.arrival import fetch_results
 from nepsbench.campaign.folder import CampaignFolder, RemoteFolder
 from nepsbench.campaign.form import Campaign
 from nepsbench.campaign.initialize import require_initialized
-from nepsbench.campaign.wave import PlannedWave, current_plan, existing_plans
+from nepsbench.campaign.plans import fetch_journals
+from nepsbench.campaign.wave import current_plan, existing_plans
 from nepsbench.cluster import Cluster
 from nepsbench.sampling import read_profile
 from nepsbench.warehouse import IngestReport, open_warehouse
@@ -48,7 +47,9 @@ def collect_wave(campaign: Campaign, epochs: int, home: Path, cluster: Cluster) 
     require_initialized(campaign, home)
     folder = CampaignFolder(home, campaign.name)
     wave = current_plan(campaign, epochs, home)
-    fetched = [_fetch(p, cluster) for p in existing_plans(campaign, epochs, home)]
+    remote = RemoteFolder(cluster.path(), campaign.name)
+    plans = existing_plans(campaign, epochs, home)
+    fetched = [fetch_journals(plan, remote, cluster) for plan in plans]
     journals, outcomes = [path for paths, _ in fetched for path in paths], fetched[-1][1]
     profile = read_profile(folder.profile_file)
     trials, rows = tables_from_journals(
@@ -65,19 +66,6 @@ def collect_wave(campaign: Campaign, epochs: int, home: Path, cluster: Cluster) 
         wave.settle()
     outcomes["pending"] += planned - outcomes.total()
     return Collected(report, outcomes)
-
-
-def _fetch(wave: PlannedWave, cluster: Cluster) -> tuple[list[Path], Counter[str]]:
-    """Fetch the journals of every job of the plan, and count outcomes by their manifests."""
-    remote = RemoteFolder(cluster.path(), wave.campaign)
-    journals: list[Path] = []
-    outcomes: Counter[str] = Counter()
-    for folder in wave.job_folders():
-        directory = remote.job(wave.job_key(folder))
-        arrival = fetch_results(cluster, directory, "results/*.journal", folder)
-        journals += arrival.files
-        outcomes.update(arrival.outcomes)
-    return journals, outcomes
 
 
 def track_wave(campaign: Campaign, epochs: int, home: Path, tracking_uri: str) -> int:

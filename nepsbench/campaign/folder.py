@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from nepsbench.campaign.form import Campaign, read_campaign
 from nepsbench.errors import SpecError
@@ -77,19 +78,20 @@ class CampaignFolder:
 
 @dataclass(frozen=True)
 class RemoteFolder:
-    """The campaign's folder on the cluster, as text: it may be another machine's path."""
+    """A campaign's folder on the cluster, or an audit's, as text: another machine's path, maybe."""
 
     root: str
     name: str
+    kind: Literal["campaigns", "audits"] = "campaigns"
 
     @property
     def path(self) -> str:
         """The folder itself."""
-        return f"{self.root}/campaigns/{self.name}"
+        return f"{self.root}/{self.kind}/{self.name}"
 
     @property
     def datasets(self) -> str:
-        """Prepared datasets, shared by all campaigns."""
+        """Prepared datasets, shared by all."""
         return f"{self.root}/datasets"
 
     def job(self, key: str) -> str:

@@ -36,7 +36,7 @@ def run_campaign(campaign: Campaign, home: Path, cluster: Cluster, *, say: Say =
         wave = ensure_plan(campaign, epochs, home, cluster.file)
         for warning in wave.warnings:
             say(f"wave {epochs}: warning: {warning}")
-        run_jobs(cluster, wave_jobs(campaign, wave, cluster), home)
+        run_jobs(cluster, wave_jobs(campaign, wave, home, cluster), home)
         collected = collect_wave(campaign, epochs, home, cluster)
         say(f"wave {epochs}: {collected.summary}")
 

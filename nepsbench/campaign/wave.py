@@ -7,76 +7,19 @@ are still (or again) to be trained.
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, replace
-from hashlib import sha256
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from nepsbench.campaign.folder import CampaignFolder, RemoteFolder
 from nepsbench.campaign.form import Campaign
 from nepsbench.campaign.initialize import require_initialized
-from nepsbench.cluster import Cluster, ClusterFile, Job, Resources
-from nepsbench.cluster.install import require_same_version
+from nepsbench.campaign.plans import PlannedWave, limits_of, send_jobs
+from nepsbench.cluster import Cluster, ClusterFile, Job
 from nepsbench.errors import NepsbenchError
-from nepsbench.files import write_text
 from nepsbench.sampling import Profile, read_profile
-from nepsbench.scheduling import Limits
 from nepsbench.scheduling.measured import align
 from nepsbench.scheduling.wave import WavePlan, plan_wave
-from nepsbench.training.job import manifest_name
 from nepsbench.warehouse import open_warehouse
-
-
-@dataclass(frozen=True)
-class PlannedWave:
-    """A wave's plan on disk: a folder with ``plan.json`` and one folder a job.
-
-    Attributes:
-        campaign: The campaign's name.
-        epochs: The wave's milestone.
-        path: The plan's folder in the data home.
-    """
-
-    campaign: str
-    epochs: int
-    path: Path
-
-    @property
-    def home(self) -> Path:
-        """The data home that it lies in."""
-        return self.path.parents[4]
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """What ``plan.json`` says."""
-        content: dict[str, Any] = json.loads((self.path / "plan.json").read_text())
-        return content
-
-    @property
-    def warnings(self) -> list[str]:
-        """What to think about before the jobs are submitted, a line each."""
-        found: list[str] = self.summary.get("warnings", [])
-        return found
-
-    @property
-    def is_settled(self) -> bool:
-        """True if every trial of the plan was collected with its outcome."""
-        return (self.path / "settled").exists()
-
-    def settle(self) -> None:
-        """Say so."""
-        write_text(self.path / "settled", "")
-
-    def job_folders(self) -> list[Path]:
-        """Return the folder of each job, in the plan's order."""
-        return [self.path / job["folder"] for job in self.summary["jobs"]]
-
-    def job_key(self, folder: Path) -> str:
-        """Return a job's key: it holds a hash of the portfolios, so it can mean nothing else."""
-        digest = sha256(str(self.path.name).encode() + (folder / "portfolios.jsonl").read_bytes())
-        number = folder.name.removeprefix("job-")
-        return f"{self.campaign}.w{self.epochs:03}.{digest.hexdigest()[:8]}.{number}"
 
 
 def ensure_plan(campaign: Campaign, epochs: int, home: Path, cluster: ClusterFile) -> PlannedWave:
@@ -116,14 +59,7 @@ def _plan(
     measured = open_warehouse(home).seconds_per_epoch(
         profile.name, retry_failed=campaign.retry_failed
     )
-    limits = Limits(
-        nodes=cluster.limits.max_nodes,
-        cpus_per_node=cluster.limits.cpus_per_node,
-        cpus_per_worker=profile.spec.needs.cpus,
-        memory_mb_per_node=cluster.limits.memory_mb_per_node,
-        time_limit=cluster.limits.max_time,
-        max_jobs=cluster.limits.max_jobs,
-    )
+    limits = limits_of(cluster, cpus=profile.spec.needs.cpus)
     known = align(measured, profile)
     while True:
         planned = plan_wave(profile, limits, epochs=epochs, measured=known)
@@ -155,7 +91,7 @@ def current_plan(campaign: Campaign, epochs: int, home: Path) -> PlannedWave:
     return plans[-1]
 
 
-def wave_jobs(campaign: Campaign, wave: PlannedWave, cluster: Cluster) -> list[Job]:
+def wave_jobs(campaign: Campaign, wave: PlannedWave, home: Path, cluster: Cluster) -> list[Job]:
     """Send every job's input to the cluster and return the jobs, longest first.
 
     Raises:
@@ -165,55 +101,19 @@ def wave_jobs(campaign: Campaign, wave: PlannedWave, cluster: Cluster) -> list[J
     """
     if wave.is_settled:
         return []
-    require_same_version(cluster)
-    dataset_version = require_initialized(campaign, wave.home)["dataset_version"]
-    jobs, files = [], []
-    for folder, planned in zip(wave.job_folders(), wave.summary["jobs"], strict=True):
-        job = _job(wave, folder, planned, cluster)
-        task = _task(campaign, wave, job, dataset_version, cluster)
-        write_text(folder / "job.json", json.dumps(task, indent=1))
-        names = ("job.json", "portfolios.jsonl")
-        files += [(folder / name, f"{job.directory}/{name}") for name in names]
-        jobs.append(job)
-    cluster.put_files(files)
-    return jobs
-
-
-def _job(wave: PlannedWave, folder: Path, planned: dict[str, Any], cluster: Cluster) -> Job:
-    """Return the job of a plan's folder, whose entry in ``plan.json`` is ``planned``."""
-    key = wave.job_key(folder)
-    directory = RemoteFolder(cluster.path(), wave.campaign).job(key)
-    resources = Resources(**{n: planned[n] for n in Resources.__dataclass_fields__ if n in planned})
-    if cluster.file.kind == "local":
-        # A short limit helps a job through a queue; here it could only stop it.
-        resources = replace(resources, time_limit=cluster.file.limits.max_time)
-    return Job(
-        key=key,
-        directory=directory,
-        command=cluster.python_command("-m", "nepsbench", "worker", "run", "--job", directory),
-        resources=resources,
-        manifests=tuple(manifest_name(worker) for worker in range(resources.tasks)),
-    )
-
-
-def _task(
-    campaign: Campaign, wave: PlannedWave, job: Job, dataset_version: str, cluster: Cluster
-) -> dict[str, Any]:
-    """Return what ``job.json`` says to the workers."""
     remote = RemoteFolder(cluster.path(), campaign.name)
-    return {
+    task = {
         "campaign": campaign.name,
         "benchmark": campaign.benchmark,
         "space": campaign.space,
         "dataset": campaign.dataset,
-        "dataset_version": dataset_version,
+        "dataset_version": require_initialized(campaign, home)["dataset_version"],
         "recipe": campaign.recipe,
-        "target_epochs": wave.epochs,
-        "time_limit": job.resources.time_limit,
         "campaign_directory": remote.path,
         "datasets_directory": remote.datasets,
         "keep_weights": campaign.keep_weights,
     }
+    return send_jobs(wave, remote, task, cluster)
 
 
 def first_unfinished_wave(campaign: Campaign, home: Path) -> int:

@@ -196,7 +196,7 @@ class ClusterJobsOperator(BaseOperator):
         if self.stage == "initialize":
             return [initialize_job(campaign, data_home(), cluster)]
         wave = current_plan(campaign, int(self.wave), data_home())
-        return wave_jobs(campaign, wave, cluster)
+        return wave_jobs(campaign, wave, data_home(), cluster)
 
 
 def _taken_away(works: Mapping[str, Work], keys: Sequence[str], owner: str) -> list[str]:

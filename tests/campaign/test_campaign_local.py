@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import nepsbench
-from nepsbench.campaign import collect, draw, initialize, publish, wave
-from nepsbench.campaign.folder import CampaignFolder
+from nepsbench.campaign import collect, draw, initialize, plans, publish, wave
+from nepsbench.campaign.folder import CampaignFolder, RemoteFolder
 from nepsbench.campaign.form import parse_campaign
 from nepsbench.campaign.progress import campaign_progress
 from nepsbench.campaign.run import run_campaign, run_jobs
@@ -249,7 +249,8 @@ def test_every_job_proves_its_results(finished):
     home, cluster = finished
     planned = wave.current_plan(CAMPAIGN, 2, home)
     jobs = [initialize.initialize_job(CAMPAIGN, home, cluster)]
-    jobs += [wave._job(planned, f, p, cluster) for f, p in
+    remote = RemoteFolder(cluster.path(), CAMPAIGN.name)
+    jobs += [plans.planned_job(planned, remote, f, p, cluster) for f, p in
              zip(planned.job_folders(), planned.summary["jobs"], strict=True)]  # fmt: skip
     for job in jobs:
         assert len(job.manifests) == job.resources.tasks
