@@ -10,6 +10,7 @@ from nepsbench.campaign.folder import CampaignFolder, RemoteFolder
 from nepsbench.campaign.form import Campaign
 from nepsbench.campaign.initialize import require_initialized
 from nepsbench.campaign.plans import fetch_journals
+from nepsbench.campaign.requeue import requeued
 from nepsbench.campaign.wave import current_plan, existing_plans
 from nepsbench.cluster import Cluster
 from nepsbench.sampling import read_profile
@@ -59,7 +60,8 @@ def collect_wave(campaign: Campaign, epochs: int, home: Path, cluster: Cluster) 
         space=campaign.space,
         dataset=campaign.dataset,
     )
-    report = open_warehouse(home).ingest(campaign.benchmark, trials, rows)
+    again = [key for plan in plans for key, kept in requeued(plan.path).items() if kept == 0]
+    report = open_warehouse(home).ingest(campaign.benchmark, trials, rows, renewed=again)
     planned = wave.summary["trials"]
     ended = outcomes.total() - outcomes["pending"] - outcomes["timeout"]
     if ended == planned:

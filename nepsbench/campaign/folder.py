@@ -97,3 +97,7 @@ class RemoteFolder:
     def job(self, key: str) -> str:
         """Return the folder of a job."""
         return f"{self.path}/jobs/{key}"
+
+    def checkpoint(self, taskid: int, model_idx: int) -> str:
+        """Return a trial's checkpoint, where ``nepsbench.training.checkpoint`` puts it."""
+        return f"{self.path}/checkpoints/{taskid}/{model_idx}.pt"

@@ -12,7 +12,7 @@ import os
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nepsbench.campaign.arrival import fetch_results
 from nepsbench.campaign.folder import CampaignFolder, RemoteFolder
@@ -25,9 +25,12 @@ from nepsbench.manifest import write_manifest
 from nepsbench.provenance import code_version, environment
 from nepsbench.sampling import Profile, create_profile, read_profile, read_spec
 
-_NEEDS = Resources(tasks=1, cpus_per_task=1, memory_mb=2000, time_limit=1800)
+if TYPE_CHECKING:
+    from nepsbench.datasets.record import DatasetRecord
+
+NEEDS = Resources(tasks=1, cpus_per_task=1, memory_mb=2000, time_limit=1800)
 #: In the job's folder: what it found, and what proves it.
-_RESULT, _MANIFEST = "results/environment.json", "results/environment.sha256"
+RESULT, MANIFEST = "results/environment.json", "results/environment.sha256"
 
 
 def initialize_job(campaign: Campaign, home: Path, cluster: Cluster) -> Job:
@@ -60,8 +63,8 @@ def initialize_job(campaign: Campaign, home: Path, cluster: Cluster) -> Job:
         key=key,
         directory=directory,
         command=cluster.python_command("-m", "nepsbench", *command, *options),
-        resources=_NEEDS,
-        manifests=(_MANIFEST,),
+        resources=NEEDS,
+        manifests=(MANIFEST,),
     )
 
 
@@ -103,7 +106,7 @@ def initialize_here(directory: Path, datasets: Path, job: Path, *, recipe: str) 
     from nepsbench.datasets import prepare
     from nepsbench.training.readiness import check_ready
 
-    (job / _MANIFEST).unlink(missing_ok=True)
+    (job / MANIFEST).unlink(missing_ok=True)
     (directory / "checkpoints").mkdir(parents=True, exist_ok=True)
     sent = read_profile(directory / "profile.parquet")
     drawn = create_profile(read_spec(directory / "spec.yaml"))
@@ -114,17 +117,25 @@ def initialize_here(directory: Path, datasets: Path, job: Path, *, recipe: str) 
         )
     record = prepare(sent.spec.dataset, datasets)
     check_ready(sent.space, recipe, record)
+    return write_environment(job, record, profile_hash=drawn.hash, trials=len(drawn))
+
+
+def write_environment(job: Path, dataset: DatasetRecord, **more: Any) -> dict[str, Any]:
+    """Write down, into a job's folder, what it runs in and on which dataset, and prove it.
+
+    Raises:
+        StorageError: If the disk is full.
+    """
     found = {
         **environment(),
-        "profile_hash": drawn.hash,
-        "trials": len(drawn),
-        "dataset": sent.spec.dataset,
-        "dataset_version": record.version,
+        **more,
+        "dataset": dataset.name,
+        "dataset_version": dataset.version,
         "cpus": os.cpu_count(),
         "threads": {k: v for k, v in os.environ.items() if k.endswith("_NUM_THREADS")},
     }
-    write_text(job / _RESULT, json.dumps(found, indent=1))
-    write_manifest(job / _MANIFEST, [_RESULT], directory=job)
+    write_text(job / RESULT, json.dumps(found, indent=1))
+    write_manifest(job / MANIFEST, [RESULT], directory=job)
     return found
 
 
@@ -152,8 +163,8 @@ def _fetch_environment(cluster: Cluster, campaign: Campaign, profile: Profile) -
     directory = RemoteFolder(cluster.path(), campaign.name).job(_job_key(campaign, profile))
     with TemporaryDirectory(prefix="nepsbench-") as place:
         here = Path(place)
-        if here / _RESULT in fetch_results(cluster, directory, _RESULT, here).proven:
-            return (here / _RESULT).read_text()
+        if here / RESULT in fetch_results(cluster, directory, RESULT, here).proven:
+            return (here / RESULT).read_text()
     raise NepsbenchError(
         f"campaign {campaign.name}: cluster {cluster.file.name} has no proven result of its "
         f"initialize job; {_remedy(cluster, campaign, profile)}"

@@ -6,9 +6,11 @@ import shutil
 from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
+from nepsbench.audit.record import last_audit
 from nepsbench.campaign.folder import CampaignFolder
 from nepsbench.campaign.form import Campaign
 from nepsbench.campaign.wave import first_unfinished_wave, has_unfinished_wave
@@ -83,8 +85,15 @@ def publish_benchmark(
             fitted = FittedSurrogate.load(surrogate, space)
         elif fit_surrogate or (fit_surrogate is None and "origin" not in info):
             fitted = _judged(*benchmark_tables(benchmark, home), space=space.name)
-        request = Request(benchmark, version, info, home / "releases", fitted)
+        audit = _audit(benchmark, home)
+        request = Request(benchmark, version, info, home / "releases", fitted, audit)
         return build_release_from(views_as_source(connection, space), request)
+
+
+def _audit(benchmark: str, home: Path) -> dict[str, Any] | None:
+    """Return what a manifest says of the last audit of the benchmark, if there was one."""
+    record = last_audit(benchmark, home)
+    return None if record is None else record.summary()
 
 
 def _about(benchmark: str, commit: Commit) -> dict[str, str]:
@@ -168,7 +177,9 @@ def publish(campaign: Campaign, home: Path) -> tuple[Path, Card]:
     if (published := _published(campaign, home)) is not None:
         return published, surrogate.card or {}
     info = {"space": campaign.space, "dataset": campaign.dataset, "recipe": campaign.recipe}
-    request = Request(campaign.benchmark, campaign.release, info, home / "releases", surrogate)
+    audit = _audit(campaign.benchmark, home)
+    target = home / "releases"
+    request = Request(campaign.benchmark, campaign.release, info, target, surrogate, audit)
     with open_warehouse(home).connect(campaign.benchmark) as connection:
         source = views_as_source(connection, get_space(campaign.space))
         path = build_release_from(source, request)

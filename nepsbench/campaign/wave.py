@@ -14,10 +14,11 @@ from nepsbench.campaign.folder import CampaignFolder, RemoteFolder
 from nepsbench.campaign.form import Campaign
 from nepsbench.campaign.initialize import require_initialized
 from nepsbench.campaign.plans import PlannedWave, limits_of, send_jobs
+from nepsbench.campaign.requeue import requeued
 from nepsbench.cluster import Cluster, ClusterFile, Job
 from nepsbench.errors import NepsbenchError
 from nepsbench.sampling import Profile, read_profile
-from nepsbench.scheduling.measured import align
+from nepsbench.scheduling.measured import align, set_back
 from nepsbench.scheduling.wave import WavePlan, plan_wave
 from nepsbench.warehouse import open_warehouse
 
@@ -25,8 +26,9 @@ from nepsbench.warehouse import open_warehouse
 def ensure_plan(campaign: Campaign, epochs: int, home: Path, cluster: ClusterFile) -> PlannedWave:
     """Return the wave's unsettled plan, or make one for all trials that still need training.
 
-    The cluster file's ``max_jobs`` says how many jobs may run at the same time; where more are
-    needed, the others stand in line.
+    Trials that were queued again (``nepsbench.campaign.requeue``) are among them. The cluster
+    file's ``max_jobs`` says how many jobs may run at the same time; where more are needed, the
+    others stand in line.
 
     Raises:
         NepsbenchError: If the campaign is not initialized, or a trial fits no job.
@@ -39,7 +41,7 @@ def ensure_plan(campaign: Campaign, epochs: int, home: Path, cluster: ClusterFil
     planned = _plan(campaign, profile, epochs, home, cluster)
     if plans and not planned.rows.num_rows:
         return plans[-1]
-    path = CampaignFolder(home, campaign.name).wave(epochs) / f"plan-{len(plans) + 1:02}"
+    path = next_plan(campaign, epochs, home)
     if len(planned.plan.remainder):
         raise NepsbenchError(
             f"wave {epochs} of {campaign.name}: {len(planned.plan.remainder)} of its trials fit no "
@@ -60,7 +62,8 @@ def _plan(
         profile.name, retry_failed=campaign.retry_failed
     )
     limits = limits_of(cluster, cpus=profile.spec.needs.cpus)
-    known = align(measured, profile)
+    again = requeued(next_plan(campaign, epochs, home))
+    known = set_back(align(measured, profile), profile, again)
     while True:
         planned = plan_wave(profile, limits, epochs=epochs, measured=known)
         if not len(planned.plan.remainder) or limits.max_jobs > len(profile):
@@ -75,6 +78,12 @@ def existing_plans(campaign: Campaign, epochs: int, home: Path) -> list[PlannedW
         PlannedWave(campaign.name, epochs, path.parent)
         for path in sorted(wave.glob("plan-*/plan.json"))
     ]
+
+
+def next_plan(campaign: Campaign, epochs: int, home: Path) -> Path:
+    """Return the folder of the plan that the wave will get next."""
+    number = len(existing_plans(campaign, epochs, home)) + 1
+    return CampaignFolder(home, campaign.name).wave(epochs) / f"plan-{number:02}"
 
 
 def current_plan(campaign: Campaign, epochs: int, home: Path) -> PlannedWave:
@@ -129,4 +138,5 @@ def has_unfinished_wave(campaign: Campaign, home: Path) -> bool:
 
 def _is_finished(campaign: Campaign, epochs: int, home: Path) -> bool:
     plans = existing_plans(campaign, epochs, home)
-    return bool(plans) and plans[-1].is_settled
+    again = requeued(next_plan(campaign, epochs, home))
+    return bool(plans) and plans[-1].is_settled and not again

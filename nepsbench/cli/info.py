@@ -68,8 +68,20 @@ def _here(name: str, home: Path) -> Iterator[str]:
     for benchmark, versions in list_releases(home).items():
         if _is_asked(benchmark, name):
             yield f"release {benchmark}: {' '.join(versions)}"
+            yield from _audits(home / "releases" / benchmark, versions)
     if (home / "commits").is_dir():
         yield from _in_warehouse(name, home)
+
+
+def _audits(folder: Path, versions: list[str]) -> Iterator[str]:
+    """Yield how much of each version was trained again, where any was."""
+    from nepsbench.release.audited import audit_line
+    from nepsbench.release.manifest import read_manifest
+
+    for version in versions:
+        audit = read_manifest(folder / version).audit
+        if audit is not None:
+            yield from _wrapped(f"{version}: {audit_line(audit)}")
 
 
 def _in_warehouse(name: str, home: Path) -> Iterator[str]:

@@ -20,6 +20,7 @@ from nepsbench.cli import (
     search,
     surrogate,
     train,
+    verify,
     warehouse,
     weights,
     worker,
@@ -43,6 +44,7 @@ app.add_typer(surrogate.app, name="surrogate")
 app.add_typer(release.app, name="release")
 app.add_typer(weights.app, name="weights")
 app.add_typer(search.app, name="search")
+app.add_typer(verify.app, name="verify")
 app.command("sql")(warehouse.sql)
 app.command("import")(imports.import_published)
 app.command("info")(info.info)

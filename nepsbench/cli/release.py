@@ -45,6 +45,7 @@ def verify(path: Path = typer.Argument(help="The folder of a release's version."
     Example: nepsbench release verify warehouse/releases/nepsbench101-digits/1.0.0
     """
     from nepsbench.release import verify_release
+    from nepsbench.release.audited import audit_line
 
     manifest = verify_release(path)
     size = sum(record.size for record in manifest.files.values())
@@ -52,6 +53,7 @@ def verify(path: Path = typer.Argument(help="The folder of a release's version."
         f"{manifest.name} {manifest.version} is sound: {len(manifest.files)} files, "
         f"{size / 1e6:.1f} MB, {manifest.contents['trials']} trials"
     )
+    typer.echo(f"audit: {audit_line(manifest.audit)}")
 
 
 @app.command("list")

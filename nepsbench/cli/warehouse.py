@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nepsbench.home import data_home
+from nepsbench.home import data_home, warehouse_home
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -117,16 +117,9 @@ def sql(
 
 
 def _existing(home: Path | None) -> Warehouse:
-    """Open a warehouse that is there; a mistyped folder must not become an empty one."""
-    from nepsbench.errors import StorageError
     from nepsbench.warehouse import open_warehouse
 
-    folder = data_home(home)
-    if not (folder / "commits").is_dir():
-        raise StorageError(
-            f"{folder}: holds no warehouse; give its folder with --home or NEPSBENCH_HOME"
-        )
-    return open_warehouse(folder)
+    return open_warehouse(warehouse_home(home))
 
 
 def _read(path: Path) -> pa.Table:

@@ -50,6 +50,7 @@ class Request:
             a description). Anything that JSON can say; goes to the manifest as it is.
         target: The folder of all releases.
         surrogate: Fitted on these tables, or None.
+        audit: Summary of the last audit of these tables, or None.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Request:
     benchmark_info: Mapping[str, Any]
     target: Path
     surrogate: FittedSurrogate | None = None
+    audit: Mapping[str, Any] | None = None
 
 
 def build_release(
@@ -188,6 +190,9 @@ def _manifest(
     trials: Trials,
 ) -> Manifest:
     surrogate = request.surrogate
+    built: dict[str, Any] = {"created": _now(), "code_version": code_version()}
+    if request.audit is not None:
+        built["audit"] = dict(request.audit)
     return Manifest(
         name=request.name,
         version=request.version,
@@ -199,7 +204,7 @@ def _manifest(
         provenance=provenance_of(source),
         surrogate=surrogate.card["metrics"] if surrogate and surrogate.card else None,
         files={path: file_record(building / path) for path in files_below(building)},
-        built={"created": _now(), "code_version": code_version()},
+        built=built,
     )
 
 

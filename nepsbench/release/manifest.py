@@ -41,7 +41,8 @@ class Manifest:
         provenance: Trials by code version, device and so on; first start and last end.
         surrogate: The scores of the surrogate card by metric; None without a surrogate.
         files: Every other file, by its path in the release.
-        built: When and by which code. Not compared when a version is built again.
+        built: When and by which code, and the last audit by then, if there was one
+            (``nepsbench.audit``). Not compared when a version is built again.
         release_format: That of the files.
     """
 
@@ -55,8 +56,13 @@ class Manifest:
     provenance: Mapping[str, Any]
     surrogate: Mapping[str, Any] | None
     files: Mapping[str, FileRecord]
-    built: Mapping[str, str]
+    built: Mapping[str, Any]
     release_format: int = RELEASE_FORMAT
+
+    @property
+    def audit(self) -> Mapping[str, Any] | None:
+        """The last audit of the benchmark when this was built, or None."""
+        return self.built.get("audit")
 
     def to_json(self) -> str:
         """Return the manifest as JSON with its own checksum, under ``sha256``, at the end."""

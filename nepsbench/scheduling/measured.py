@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,23 @@ class Measured:
     def epochs_left(self, target: int) -> IntArray:
         """Return how many epochs each trial lacks to ``target``."""
         return np.where(self.ended, 0, np.maximum(target - self.epochs, 0))
+
+
+def set_back(
+    measured: Measured, profile: Profile, epochs: Mapping[tuple[int, int], int]
+) -> Measured:
+    """Return ``measured`` with some trials, by taskid and model_idx, set back to these epochs.
+
+    A trial that had ended has not any more.
+    """
+    if not epochs:
+        return measured
+    trained, ended = measured.epochs.copy(), measured.ended.copy()
+    keys = zip(profile.taskid.tolist(), profile.model_idx.tolist(), strict=True)
+    for row, key in enumerate(keys):
+        if key in epochs:
+            trained[row], ended[row] = epochs[key], False
+    return replace(measured, epochs=trained, ended=ended)
 
 
 def nothing_measured(profile: Profile) -> Measured:

@@ -146,9 +146,28 @@ def read_checkpoint(path: Path, identity: Identity) -> Checkpoint | None:
     """
     remove_leftovers(path)
     try:
-        content = path.read_bytes()
+        owner, checkpoint = open_checkpoint(path)
     except FileNotFoundError:
         return None
+    for name, expected in asdict(identity).items():
+        found = getattr(owner, name)
+        if found != expected:
+            raise VersionMismatchError(
+                f"{path}: checkpoint of {name} {found!r}, expected {expected!r}; "
+                "give the campaign another name, or delete the checkpoint"
+            )
+    return checkpoint
+
+
+def open_checkpoint(path: Path) -> tuple[Identity, Checkpoint]:
+    """Return whose checkpoint a file is, and what it says.
+
+    Raises:
+        FileNotFoundError: If there is no file.
+        CorruptedFileError: If it is damaged.
+        VersionMismatchError: If it is of another format.
+    """
+    content = path.read_bytes()
     payload, digest = content[:-_DIGEST_SIZE], content[-_DIGEST_SIZE:]
     if sha256(payload).digest() != digest:
         raise CorruptedFileError(
@@ -162,11 +181,5 @@ def read_checkpoint(path: Path, identity: Identity) -> Checkpoint | None:
             f"{path}: checkpoint of format {found}, this is {_FORMAT}; "
             "use the nepsbench that wrote it, or delete it"
         )
-    owner = saved.pop("identity")
-    for name, expected in asdict(identity).items():
-        if owner[name] != expected:
-            raise VersionMismatchError(
-                f"{path}: checkpoint of {name} {owner[name]!r}, expected {expected!r}; "
-                "give the campaign another name, or delete the checkpoint"
-            )
-    return Checkpoint(**{**saved, "kept": Kept(**saved.get("kept", {}))})
+    owner = Identity(**saved.pop("identity"))
+    return owner, Checkpoint(**{**saved, "kept": Kept(**saved.get("kept", {}))})

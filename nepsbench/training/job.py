@@ -15,6 +15,9 @@ from nepsbench.kept import KEEP_PATTERN, NONE
 #: Which weights are kept; see :class:`nepsbench.kept.KeepRule`.
 KeepWeights = Annotated[str, Field(pattern=KEEP_PATTERN)]
 
+#: In the folder of a survey's job: what it found, and what proves it.
+SURVEY, SURVEY_MANIFEST = "results/survey.json", "results/survey.sha256"
+
 
 class JobSpec(Section):
     """``job.json``; see ``docs/architecture.md``. ``time_limit`` in seconds."""

@@ -6,8 +6,8 @@ and one profile.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -38,6 +38,7 @@ class IngestReport:
         epochs_added: New rows of ``epochs``.
         epochs_unchanged: Rows of ``epochs`` that were stored before.
         commit: Number of the commit that holds the results.
+        epochs_renewed: Rows of ``epochs`` that took the place of stored ones.
     """
 
     trials_added: int
@@ -46,11 +47,13 @@ class IngestReport:
     epochs_added: int
     epochs_unchanged: int
     commit: int
+    epochs_renewed: int = 0
 
     @property
     def changed(self) -> bool:
         """True if anything was new."""
-        return bool(self.trials_added or self.trials_updated or self.epochs_added)
+        epochs = self.epochs_added or self.epochs_renewed
+        return bool(self.trials_added or self.trials_updated or epochs)
 
 
 def show_both_sides(
@@ -171,14 +174,47 @@ def _refuse_conflict(
         )
 
 
-def merge(connection: duckdb.DuckDBPyConnection, parameters: Sequence[str]) -> None:
-    """Make the tables ``merged_trials`` and ``added_epochs``."""
+def merge(
+    connection: duckdb.DuckDBPyConnection,
+    parameters: Sequence[str],
+    renewed: Collection[tuple[int, int]] = (),
+) -> None:
+    """Make the tables ``merged_trials``, ``added_epochs`` and ``renewed_epochs``.
+
+    Args:
+        connection: Has both sides.
+        parameters: Columns of the configuration.
+        renewed: Keys of trials that were trained anew: what was measured last counts.
+    """
+    keys = {"taskid": [key[0] for key in renewed], "model_idx": [key[1] for key in renewed]}
+    schema = pa.schema([("taskid", pa.int64()), ("model_idx", pa.int64())])
+    connection.register("renewed", pa.table(keys, schema=schema))
     columns = ["coalesce(new.benchmark, stored.benchmark) AS benchmark"]
     columns += [_merged(column.name, column.nullable) for column in TRIAL_COLUMNS]
     columns += [_merged(f'"{name}"', False) for name in parameters]
     final = ", ".join(literal(status.value) for status in sorted(FINAL_STATUSES))
     connection.execute(query_text("merge_trials", columns=", ".join(columns), final=final))
     connection.execute(query_text("new_epochs"))
+    measured = (m.name for m in EPOCH_METRICS)
+    difference = " OR ".join(f"new.{name} IS DISTINCT FROM stored.{name}" for name in measured)
+    connection.execute(query_text("renewed_epochs", difference=difference))
+
+
+def report(connection: duckdb.DuckDBPyConnection, *, commit: Commit, epochs: int) -> IngestReport:
+    """Return what a merge would do to ``commit``; ``epochs`` is how many rows there are new."""
+    changes = dict(connection.sql(query_text("count_changes")).fetchall())
+    [(added, renewed)] = connection.sql(query_text("count_epochs")).fetchall()
+    count = {name: changes.get(name, 0) for name in ("added", "updated", "unchanged")}
+    found = IngestReport(
+        trials_added=count["added"],
+        trials_updated=count["updated"],
+        trials_unchanged=count["unchanged"],
+        epochs_added=added,
+        epochs_unchanged=epochs - added - renewed,
+        commit=commit.number,
+        epochs_renewed=renewed,
+    )
+    return replace(found, commit=commit.number + found.changed)
 
 
 def _merged(name: str, nullable: bool) -> str:

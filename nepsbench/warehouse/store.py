@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -113,13 +113,23 @@ class Warehouse:
         """Return the rows of an SQL query as a pandas frame; raises as :meth:`query`."""
         return self.query(query).to_pandas()
 
-    def ingest(self, benchmark: str, trials: pa.Table, epochs: pa.Table) -> IngestReport:
+    def ingest(
+        self,
+        benchmark: str,
+        trials: pa.Table,
+        epochs: pa.Table,
+        *,
+        renewed: Collection[tuple[int, int]] = (),
+    ) -> IngestReport:
         """Add the results of one profile; the same results again change nothing.
 
         Args:
             benchmark: ``<space>-<dataset>``.
             trials: Columns of ``schema.TRIAL_COLUMNS``, and the configuration's parameters.
             epochs: Columns of ``schema.EPOCH_COLUMNS``.
+            renewed: Trials, by taskid and model_idx, that were trained anew from the start. Their
+                epochs take the place of stored ones, from which they may differ in what is
+                measured, such as times, and in nothing else.
 
         Raises:
             InvalidResultError: If a row is none that training gives.
@@ -148,9 +158,10 @@ class Warehouse:
             merge.refuse_broken(connection, benchmark=benchmark, profile=profile)
             merge.refuse_conflicts(connection, benchmark=benchmark, profile=profile)
             parameters = new["trials"].column_names[1 + len(TRIAL_NAMES) :]
-            merge.merge(connection, parameters)
-            report = _report(connection, commit=commit, epochs=new["epochs"].num_rows)
+            merge.merge(connection, parameters, renewed)
+            report = merge.report(connection, commit=commit, epochs=new["epochs"].num_rows)
             if report.changed:
+                connection.execute(views.query_text("all_epochs"))
                 self._store(
                     connection,
                     commit,
@@ -158,8 +169,11 @@ class Warehouse:
                     profile=profile,
                     sources={
                         "trials": "SELECT * EXCLUDE (change) FROM merged_trials",
-                        "epochs": "FROM added_epochs",
+                        "epochs": "FROM all_epochs"
+                        if report.epochs_renewed
+                        else "FROM added_epochs",
                     },
+                    replaced=TABLES if report.epochs_renewed else ("trials",),
                 )
             return report
 
@@ -215,12 +229,28 @@ class Warehouse:
         query = views.query_text("seconds_per_epoch")
         return self.query(query, profile=profile, retry_failed=retry_failed)
 
-    def check(self, benchmark: str | None = None, profile: str | None = None) -> CheckReport:
-        """Run every SQL check over all trials, or those of a benchmark or profile."""
+    def check(
+        self,
+        benchmark: str | None = None,
+        profile: str | None = None,
+        *,
+        checkpoints: pa.Table | None = None,
+        shown: int | None = 5,
+    ) -> CheckReport:
+        """Run every SQL check over all trials, or those of a benchmark or profile.
+
+        ``checkpoints`` and ``shown`` are as in :func:`nepsbench.warehouse.checking.run_checks`.
+        """
         with self.connect() as connection, self._explained():
             # A table of any size is checked in bounded memory; the rest goes to the disk.
             connection.execute("SET memory_limit = '1GB'")
-            return run_checks(connection, benchmark=benchmark, profile=profile)
+            return run_checks(
+                connection,
+                benchmark=benchmark,
+                profile=profile,
+                checkpoints=checkpoints,
+                shown=shown,
+            )
 
     def rebuild(self) -> None:
         """Write the DuckDB file again from the Parquet files."""
@@ -310,10 +340,11 @@ class Warehouse:
         benchmark: str,
         profile: str,
         sources: Mapping[Table, str],
+        replaced: tuple[Table, ...] = ("trials",),
     ) -> None:
-        """Commit a profile's trials, which replace the stored ones, and epochs, which join them."""
-        replaced = commit.select(benchmark=benchmark, table="trials", profile=profile)
-        files = [entry for entry in commit.files if entry not in replaced]
+        """Commit rows of a profile; they join those that are stored, or replace a whole table's."""
+        own = commit.select(benchmark=benchmark, profile=profile)
+        files = [e for e in commit.files if e not in own or e.table not in replaced]
         for table, source in sources.items():
             path = f"benchmarks/{benchmark}/{table}/{profile}-{commit.number + 1:08d}.parquet"
             written = self._write(connection, source, self.home / path)
@@ -398,18 +429,3 @@ def refuse_name(name: str, what: str) -> None:
         raise SpecError(
             f"{what} name {name!r} cannot be a file name; use letters, digits, '.', '_' and '-'"
         )
-
-
-def _report(connection: duckdb.DuckDBPyConnection, *, commit: Commit, epochs: int) -> IngestReport:
-    changes = dict(connection.sql(views.query_text("count_changes")).fetchall())
-    [(added,)] = connection.sql(views.query_text("count_added_epochs")).fetchall()
-    count = {name: changes.get(name, 0) for name in ("added", "updated", "unchanged")}
-    changed = bool(count["added"] or count["updated"] or added)
-    return IngestReport(
-        trials_added=count["added"],
-        trials_updated=count["updated"],
-        trials_unchanged=count["unchanged"],
-        epochs_added=added,
-        epochs_unchanged=epochs - added,
-        commit=commit.number + changed,
-    )

@@ -137,6 +137,53 @@ def import_form() -> dict[str, Param]:
     }
 
 
+def audit_form() -> dict[str, Param]:
+    """Return the form of an audit, field for field ``nepsbench.audit.form.AuditForm``."""
+    return {
+        "benchmark": Param(
+            None,
+            type="string",
+            minLength=1,
+            title="Benchmark",
+            description="A benchmark of the warehouse; or a release: name@version, or its folder.",
+        ),
+        "share": Param(
+            0.01,
+            type="number",
+            exclusiveMinimum=0,
+            maximum=1,
+            title="Share",
+            description="Part of the trials that is trained again, at least one.",
+        ),
+        "number": _optional_number("Number", "How many trials, instead of a share.", minimum=1),
+        "seed": _number(0, "Seed", "Which trials. Another seed is another audit.", minimum=0),
+        "epochs": _optional_number(
+            "Epochs", "The last epoch to train again. Empty: as far as each was trained.", minimum=1
+        ),
+        "cluster": Param(
+            "local",
+            type="string",
+            pattern=_NAME,
+            title="Cluster",
+            description="Where the trials are trained again: a file in the clusters' folder.",
+        ),
+        "points": Param(
+            2.0,
+            type="number",
+            minimum=0,
+            title="Tolerance of accuracies",
+            description="In points; only where hardware or software are others.",
+        ),
+        "relative": Param(
+            0.05,
+            type="number",
+            minimum=0,
+            title="Tolerance of losses",
+            description="As a part of the value; only where hardware or software are others.",
+        ),
+    }
+
+
 #: Where simulated seconds come from; a test compares them with nepsbench's own.
 DURATIONS = ("train", "valid", "test", "per-epoch", "epochs")
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.bases.operator import TRIGGER_FAIL_REPR, TriggerFailureReason
@@ -16,10 +16,9 @@ from airflow.sdk.exceptions import AirflowFailException
 from nepsbench_airflow.links import JOBS_KEY, ClusterJobsLink
 from nepsbench_airflow.owners import owner_of
 from nepsbench_airflow.tasks import no_retry_for_mistakes
+from nepsbench_airflow.wishes import Stage, wish_of
 
 if TYPE_CHECKING:
-    from nepsbench.campaign.form import Campaign
-    from nepsbench.cluster import Cluster, Job
     from nepsbench.cluster.attempt import Work
 
 #: Seconds that a task whose time is over waits for its jobs to end; whoever drives ends the rest.
@@ -54,19 +53,21 @@ class ClusterJobsOperator(BaseOperator):
     retrying the task goes on with what is there. Killing the task cancels the jobs.
 
     Args:
-        stage: ``initialize``, or ``wave``: the newest plan of the wave.
-        wave: For ``wave``: an XCom template that gives the milestone in epochs.
+        stage: Whose jobs; see ``nepsbench_airflow.wishes``.
+        wave: For ``wave``: an XCom that gives the milestone in epochs.
+        audit: For the stages of an audit: an XCom that gives its id.
     """
 
-    template_fields = ("wave",)
+    template_fields = ("wave", "audit")
     operator_extra_links = (ClusterJobsLink(),)
 
     def __init__(
-        self, *, stage: Literal["initialize", "wave"], wave: str | int = "", **arguments: Any
+        self, *, stage: Stage, wave: str | int = "", audit: str = "", **arguments: Any
     ) -> None:
         super().__init__(**arguments)
         self.stage = stage
         self.wave = wave
+        self.audit = audit
         self._wanted: tuple[list[str], str] | None = None
 
     def execute(self, context: Mapping[str, Any]) -> None:
@@ -77,12 +78,11 @@ class ClusterJobsOperator(BaseOperator):
     def _want_and_defer(self, context: Mapping[str, Any]) -> None:
         from nepsbench.cluster.ledger import open_ledger
         from nepsbench.home import data_home
-        from nepsbench_airflow.choice import chosen_campaign
         from nepsbench_airflow.connection import open_airflow_cluster
 
-        campaign = chosen_campaign(context)
-        with open_airflow_cluster(campaign.cluster) as cluster:
-            jobs = self._jobs(campaign, cluster)
+        wish = wish_of(self.stage, context, wave=self.wave, audit=self.audit)
+        with open_airflow_cluster(wish.cluster) as cluster:
+            jobs = wish.jobs(cluster)
             patience = cluster.file.limits.max_wait
         if not jobs:
             self.log.info("nothing is left to run")
@@ -91,11 +91,11 @@ class ClusterJobsOperator(BaseOperator):
         keys = [job.key for job in jobs]
         self._wanted = (keys, owner)
         with open_ledger(data_home()) as ledger:
-            ledger.want(campaign.cluster, jobs, owner)
-        self.log.info("%d jobs are wanted on %s: %s", len(keys), campaign.cluster, _some(keys))
-        context["ti"].xcom_push(JOBS_KEY, {"cluster": campaign.cluster, "keys": keys})
+            ledger.want(wish.cluster, jobs, owner)
+        self.log.info("%d jobs are wanted on %s: %s", len(keys), wish.cluster, _some(keys))
+        context["ti"].xcom_push(JOBS_KEY, {"cluster": wish.cluster, "keys": keys})
         until = None if patience is None else time.time() + patience
-        self._defer(_Wait(campaign.cluster, keys, until), owner)
+        self._defer(_Wait(wish.cluster, keys, until), owner)
 
     def _defer(self, wait: _Wait, owner: str) -> None:
         from nepsbench_airflow.triggers import ClusterJobsTrigger
@@ -187,16 +187,6 @@ class ClusterJobsOperator(BaseOperator):
             except AccessError as error:
                 self.log.warning("%s", error)
         return given_up
-
-    def _jobs(self, campaign: Campaign, cluster: Cluster) -> list[Job]:
-        from nepsbench.campaign.initialize import initialize_job
-        from nepsbench.campaign.wave import current_plan, wave_jobs
-        from nepsbench.home import data_home
-
-        if self.stage == "initialize":
-            return [initialize_job(campaign, data_home(), cluster)]
-        wave = current_plan(campaign, int(self.wave), data_home())
-        return wave_jobs(campaign, wave, data_home(), cluster)
 
 
 def _taken_away(works: Mapping[str, Work], keys: Sequence[str], owner: str) -> list[str]:

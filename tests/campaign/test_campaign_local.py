@@ -4,11 +4,11 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from small_campaign import CAMPAIGN, cluster_at, count
 
 import nepsbench
 from nepsbench.campaign import collect, draw, initialize, plans, publish, wave
@@ -16,7 +16,7 @@ from nepsbench.campaign.folder import CampaignFolder, RemoteFolder
 from nepsbench.campaign.form import parse_campaign
 from nepsbench.campaign.progress import campaign_progress
 from nepsbench.campaign.run import run_campaign, run_jobs
-from nepsbench.cluster import ClusterFile, Job, Resources, open_cluster
+from nepsbench.cluster import Job, Resources
 from nepsbench.cluster.ledger import open_ledger
 from nepsbench.errors import (
     ClusterError,
@@ -26,38 +26,6 @@ from nepsbench.errors import (
     StreamReuseError,
 )
 from nepsbench.warehouse import open_warehouse
-
-CAMPAIGN = parse_campaign({"streams": 2, "samples": 2, "waves": "1,2"})
-
-
-def cluster_at(root, **limits):
-    return open_cluster(
-        ClusterFile(
-            name="here",
-            kind="local",
-            root=str(root),
-            python=sys.executable,
-            limits={"cpus_per_node": 2, "max_jobs": 1, **limits},
-            poll_interval=0.2,
-        )
-    )
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A data home in which the campaign ran, and the cluster that it ran on."""
-    home = tmp_path_factory.mktemp("home")
-    with cluster_at(home / "cluster") as cluster:
-        run_campaign(CAMPAIGN, home, cluster, say=lambda _: None)
-        publish.check_benchmark(CAMPAIGN.benchmark, home)
-        publish.fit_surrogate(CAMPAIGN, home)
-        publish.publish(CAMPAIGN, home)
-        yield home, cluster
-
-
-def count(home, table):
-    with open_warehouse(home).connect() as connection:
-        return connection.sql(f"select count(*) from {table}").fetchall()[0][0]
 
 
 def test_every_trial_and_epoch_is_in_the_warehouse(finished):
@@ -138,14 +106,6 @@ def test_an_uninitialized_campaign_is_not_planned(tmp_path):
         pytest.raises(NepsbenchError, match="is not initialized; run its initialize stage first"),
     ):
         wave.ensure_plan(CAMPAIGN, 1, tmp_path, cluster.file)
-
-
-@pytest.fixture
-def copy(finished, tmp_path):
-    """A copy of the finished home that a test may spoil."""
-    home = tmp_path / "home"
-    shutil.copytree(finished[0], home, ignore=shutil.ignore_patterns("cluster"))
-    return home
 
 
 def edit_profile(home):

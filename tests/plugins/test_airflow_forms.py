@@ -4,6 +4,7 @@ import pytest
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import ParamValidationError
 
+from nepsbench.audit.form import AuditForm
 from nepsbench.campaign.form import MAX_WAVES, Campaign, parse_campaign
 from nepsbench.campaign.importing import ImportForm
 from nepsbench.client.durations import DurationRule
@@ -23,7 +24,7 @@ def test_the_form_has_the_campaigns_fields_and_defaults():
 
 def test_every_field_explains_itself():
     for form in (forms.campaign_form(), forms.stage_form(wave=True), forms.import_form(),
-                 forms.search_form()):  # fmt: skip
+                 forms.search_form(), forms.audit_form()):  # fmt: skip
         for param in form.values():
             assert param.schema["title"]
             assert len(param.description) > 10
@@ -59,6 +60,32 @@ def test_a_search_form_is_refused_before_a_run_starts(change):
 def test_a_form_that_names_an_optimiser_twice_is_refused_in_one_line():
     with pytest.raises(SpecError, match="two optimisers are called 'random'"):
         parse_form({"study": "s", "benchmark": "b", "optimisers": "random, random"})
+
+
+def test_the_audit_form_has_the_same_fields_and_defaults_as_the_audit():
+    form = forms.audit_form()
+    values = {name: param.value for name, param in form.items()} | {"benchmark": "x-y"}
+    assert AuditForm.model_validate(values) == AuditForm(benchmark="x-y")
+    assert set(form) == set(AuditForm.model_fields)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"share": 0},
+        {"share": 1.5},
+        {"number": 0},
+        {"epochs": 0},
+        {"cluster": "a/b"},
+        {"points": -1},
+    ],
+)
+def test_an_audit_form_is_refused_before_a_run_starts(change):
+    params = ParamsDict(forms.audit_form(), suppress_exception=False)
+    params.update({"benchmark": "x-y"})
+    assert params.validate()["number"] is None
+    with pytest.raises(ParamValidationError):
+        params.update(change)
 
 
 GOOD = {"kind": "nds", "path": "/data/nds"}

@@ -9,19 +9,37 @@ from warehouse_results import BENCHMARK, results
 
 from nepsbench.errors import InvalidResultError
 from nepsbench.warehouse import Warehouse
-from nepsbench.warehouse.checking import CheckReport, check_texts, run_checks
+from nepsbench.warehouse.checking import (
+    CheckReport,
+    check_texts,
+    checkpoint_schema,
+    run_checks,
+)
 from nepsbench.warehouse.tables import sound_epochs, sound_trials
 
 
-def checked(trials_sql: str = "FROM t", epochs_sql: str = "FROM e") -> CheckReport:
-    """Return what the checks find in tables that SQL has spoiled."""
+def checked(
+    trials_sql: str = "FROM t",
+    epochs_sql: str = "FROM e",
+    checkpoint: dict[str, Any] | None = None,
+    **shown: int | None,
+) -> CheckReport:
+    """Return what the checks find in tables that SQL has spoiled, or at a checkpoint."""
     trials, epochs = results(3, 3)
+    key = {"benchmark": BENCHMARK, "profile": "p", "taskid": 0, "model_idx": 1}
+    survey = [key | checkpoint] if checkpoint else []
     with duckdb.connect() as connection:
         connection.register("t", sound_trials(BENCHMARK, trials))
         connection.register("e", sound_epochs(BENCHMARK, epochs))
         connection.execute(f"CREATE TABLE trials AS {trials_sql}")
         connection.execute(f"CREATE TABLE epochs AS {epochs_sql}")
-        return run_checks(connection, benchmark=None, profile=None)
+        return run_checks(
+            connection,
+            benchmark=None,
+            profile=None,
+            checkpoints=pa.Table.from_pylist(survey, schema=checkpoint_schema()),
+            **shown,
+        )
 
 
 SPOILED: dict[str, dict[str, Any]] = {
@@ -45,6 +63,11 @@ SPOILED: dict[str, dict[str, Any]] = {
         "FROM i UNION ALL SELECT * REPLACE ('q' AS profile) FROM i"
     },
     "metrics_missing": {"epochs_sql": "SELECT * REPLACE (NULL::DOUBLE AS test_acc) FROM e"},
+    "checkpoint_unreadable": {"checkpoint": {"problem": "damaged checkpoint"}},
+    "checkpoint_foreign": {"checkpoint": {"epoch": 3, "config_id": "0" * 16, "seed": 1000}},
+    "checkpoint_ahead": {"checkpoint": {"epoch": 4, "journalled": 3}},
+    "checkpoint_behind": {"checkpoint": {"epoch": 2, "journalled": 3}},
+    "not_collected": {"checkpoint": {"epoch": 4, "journalled": 4}},
 }
 
 
@@ -79,6 +102,43 @@ def test_an_absent_metric_is_not_taken_for_a_bad_one() -> None:
     nothing = "SELECT * REPLACE (NULL::DOUBLE AS memory_swap, NULL::DOUBLE AS latency) FROM e"
 
     assert checked(epochs_sql=nothing).findings == ()
+
+
+@pytest.mark.parametrize(
+    "checkpoint",
+    [
+        {"epoch": 3, "journalled": 3, "seed": 1000},
+        {"epoch": 3},  # the journals were cleared away
+        {"journalled": 3},  # the checkpoint was: it would be made anew
+    ],
+)
+def test_a_checkpoint_in_step_is_no_finding(checkpoint: dict[str, Any]) -> None:
+    assert checked(checkpoint=checkpoint).findings == ()
+
+
+def test_a_checkpoint_behind_catches_up_by_itself_while_training_is_to_go_on() -> None:
+    report = checked("SELECT * REPLACE ('timeout' AS status) FROM t", checkpoint={"epoch": 1})
+
+    assert [finding.check for finding in report.findings] == ["not_finished"]
+
+
+def test_what_training_puts_right_is_told_by_the_check_itself() -> None:
+    told = {text.splitlines()[1].removeprefix("-- repair: "): name
+            for name, text in check_texts().items() if "\n-- repair: " in text}  # fmt: skip
+    assert set(told) == {"collect", "checkpoint", "start"}
+    [finding] = checked(**SPOILED["missing_epochs"]).findings
+    assert finding.repair == "start"
+    [finding] = checked(**SPOILED["duplicate_epochs"]).findings
+    assert finding.repair is None
+
+
+def test_all_offenders_are_named_where_all_are_asked_for() -> None:
+    spoiled = "SELECT * REPLACE (100.5 AS test_acc) FROM e"
+
+    [few], [whole] = (checked(epochs_sql=spoiled, shown=n).findings for n in (5, None))
+    assert (few.rows, len(few.offenders)) == (9, 5)
+    assert (whole.rows, len(whole.offenders)) == (9, 9)
+    assert {offender.model_idx for offender in whole.offenders} == {1, 2}
 
 
 def test_checks_can_look_at_one_profile(warehouse: Warehouse) -> None:

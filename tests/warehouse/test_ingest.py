@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -89,6 +90,33 @@ def test_other_durations_of_the_same_training_are_no_conflict(warehouse: Warehou
 
     assert not report.changed
     assert rows(warehouse, "SELECT max(runtime) FROM epochs") == [(1.25,)]
+
+
+def test_what_was_measured_last_counts_of_a_trial_that_was_trained_anew(
+    warehouse: Warehouse,
+) -> None:
+    trials, epochs = results(2, 2)
+    warehouse.ingest(BENCHMARK, trials, epochs)
+    slower = replaced(replaced(epochs, "runtime", 0, 77.0), "runtime", 2, 88.0)
+    later = replaced(trials, "ended", 0, datetime(2027, 1, 1))
+
+    first, again = (warehouse.ingest(BENCHMARK, later, slower, renewed=[(0, 1)]) for _ in range(2))
+
+    assert (first.trials_updated, first.epochs_added, first.epochs_renewed) == (1, 0, 1)
+    assert (first.epochs_unchanged, again.changed) == (3, False)
+    found = rows(warehouse, "SELECT runtime FROM epochs ORDER BY taskid, model_idx, epoch")
+    assert found == [(77.0,), (1.25,), (2.125,), (2.25,)]
+    assert rows(warehouse, "SELECT max(ended) FROM trials") == [(datetime(2027, 1, 1),)]
+
+
+def test_a_trial_that_was_trained_anew_must_give_the_same_losses(warehouse: Warehouse) -> None:
+    trials, epochs = results(1, 2)
+    warehouse.ingest(BENCHMARK, trials, epochs)
+
+    with pytest.raises(ConflictError, match="valid_loss"):
+        warehouse.ingest(
+            BENCHMARK, trials, replaced(epochs, "valid_loss", 1, 9.0), renewed=[(0, 1)]
+        )
 
 
 @pytest.mark.parametrize(("name", "value"), [("config_id", "f" * 16), ("seed", 5), ("params", 9.0)])

@@ -1,4 +1,5 @@
 -- error: epochs of our own trials are missing
+-- repair: start
 SELECT benchmark, profile, taskid, model_idx,
   (trials.epochs - coalesce(stored, 0)) || ' of ' || trials.epochs || ' epochs are missing' AS detail
 FROM trials

@@ -1,4 +1,5 @@
 -- warning: cumulative runtimes that fall from one epoch to the next
+-- repair: start
 SELECT benchmark, profile, taskid, model_idx,
   'epoch ' || epoch || ': ' || runtime || ' s after ' || before || ' s' AS detail
 FROM (
