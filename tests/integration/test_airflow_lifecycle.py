@@ -105,16 +105,44 @@ def test_parsing_warns_of_nothing_deprecated(settings: Settings) -> None:
     ]
 
 
-def test_one_click_makes_a_release_and_a_second_does_no_work(api: Api, settings: Settings) -> None:
+@pytest.fixture(scope="module")
+def regenerated(api: Api) -> dict[str, Any]:
+    """The form of a campaign that was run by one click."""
     dag, form = "regenerate_benchmark", {"streams": 1, "samples": 4, "waves": "1"}
     api.trigger(dag, "first", conf=form)
     assert finish(api, dag, "first") == "success", api.tasks(dag, "first")
+    return form
+
+
+def test_one_click_makes_a_release_and_a_second_does_no_work(
+    api: Api, settings: Settings, regenerated: dict[str, Any]
+) -> None:
+    dag, form = "regenerate_benchmark", regenerated
     name = parse_campaign(form).name
     before = written(settings, name)
     assert any("manifest.json" in path for path in before)
     api.trigger(dag, "second", conf=form)
     assert finish(api, dag, "second") == "success", api.tasks(dag, "second")
     assert written(settings, name) == before
+
+
+@pytest.mark.usefixtures("regenerated")
+def test_an_audit_trains_a_trial_again_and_a_second_one_only_compares(
+    api: Api, settings: Settings
+) -> None:
+    dag, form = "audit_benchmark", {"benchmark": "nepsbench101-digits@1.0.0", "number": 1}
+    for run in ("audit", "again"):
+        api.trigger(dag, run, conf=form)
+        assert finish(api, dag, run) == "success", api.tasks(dag, run)
+        assert "1 of 4 trials trained again up to epoch 1" in api.log(dag, run, "judge")
+    [record] = settings.home.glob("audits/*/record.json")
+    kept = json.loads(record.read_text())
+    assert [trial["verdict"] for trial in kept["trials"]] == ["exact"]
+    assert kept["by"] == "admin, Airflow run audit"
+    with open_ledger(settings.home) as ledger:
+        attempts = [a.key for a in ledger.attempts() if a.key.startswith(f"{kept['audit']}.")]
+    assert len(attempts) == 2
+    assert "trained again before" in api.log(dag, "again", "plan")
 
 
 def test_a_cleared_task_adopts_the_running_job(api: Api, settings: Settings) -> None:
