@@ -46,12 +46,13 @@ def one_hot(space: Space, codes: FloatArray) -> FloatArray:
         codes: Encoded configurations, shape (rows, parameters).
 
     Returns:
-        Shape (rows, columns), columns as :func:`one_hot_names` says.
+        Shape (rows, columns), columns as :func:`one_hot_names` says; none where every
+        architecture is the same.
 
     Raises:
         SpecError: If the space has no architecture.
     """
-    parts = []
+    parts = [np.zeros((len(codes), 0))]
     for parameter in _architecture(space):
         column = codes[:, [space.names.index(parameter.name)]]
         if parameter.name in space.fidelities:

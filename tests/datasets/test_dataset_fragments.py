@@ -132,7 +132,12 @@ def test_the_published_test_files_of_fashion_mnist_are_known():
 def test_darcy_flow_is_learned_by_the_training_loop(tmp_path):
     dataset = prepared("darcy_flow", tmp_path, DATA / "darcy_flow" / "darcy.npz")
     recipe = get_recipe("nepsbench101").model_copy(
-        update={"augmentation": Augmentation(), "batch_size": 20, "learning_rate": 0.1}
+        update={
+            "augmentation": Augmentation(),
+            "batch_size": 20,
+            "learning_rate": 0.1,
+            "resolution": 1.0,
+        }
     )
     settings = recipe.settings(get_space("nepsbench101").defaults | {"Resolution": 1.0})
     data = prepare_trial_data(dataset, settings)
