@@ -78,25 +78,29 @@ def _loop_and_bound(changes: dict[str, Any]) -> tuple[float, float]:
         batches = min(32, max(2, int(16 / work)))
         loop = _epochs(configuration, batches=batches)
         layouts = (torch.channels_last, torch.contiguous_format)
-        arithmetic = [_steps(configuration, layout, batches=batches) for layout in layouts]
+        arithmetic = min(
+            (_steps(configuration, layout, batches=batches) for layout in layouts),
+            key=lambda run: run(),
+        )
         next(loop)
-        rounds = [(next(loop), *(run() for run in arithmetic)) for _ in range(_ROUNDS)]
-    of_loop, *of_layouts = (statistics.median(times) for times in zip(*rounds, strict=True))
-    return of_loop / _BATCH / batches, min(of_layouts) / _BATCH / batches
+        rounds = [(next(loop), arithmetic()) for _ in range(_ROUNDS)]
+    of_loop, of_arithmetic = (statistics.median(times) for times in zip(*rounds, strict=True))
+    return of_loop / _BATCH / batches, of_arithmetic / _BATCH / batches
 
 
 def _epochs(configuration: dict[str, Any], *, batches: int) -> Iterator[float]:
-    """Yield the seconds of each epoch, whatever belongs to it, and of hardly any evaluation."""
-    from nepsbench.training.loop import initial_state, train_epochs
+    """Yield the seconds of each epoch's training, whatever belongs to it."""
+    from nepsbench.training import loop
     from nepsbench.training.trial_data import prepare_trial_data
 
     settings = _recipe().settings(configuration)
     data = prepare_trial_data(_dataset(batches * _BATCH), settings)
-    state = initial_state("nepsbench101", configuration, data.problem, settings=settings, seed=1)
-    start = time.process_time()
-    for _ in train_epochs(state, data, settings=settings, seed=1, until=200):
-        yield time.process_time() - start
-        start = time.process_time()
+    vars(loop)["perf_counter"] = time.process_time  # the loop's own clock
+    state = loop.initial_state(
+        "nepsbench101", configuration, data.problem, settings=settings, seed=1
+    )
+    for metrics in loop.train_epochs(state, data, settings=settings, seed=1, until=200):
+        yield metrics["train_duration"]
 
 
 def _steps(configuration: dict[str, Any], layout: Any, *, batches: int) -> Callable[[], float]:
