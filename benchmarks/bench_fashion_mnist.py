@@ -19,7 +19,7 @@ def figures() -> list[Figure]:
         Figure(
             name="train-fashion-mnist",
             title="Train a configuration of nepsbench101 (N 1, W 8, 14x14) on the whole of "
-            f"Fashion-MNIST for {_EPOCHS} epochs, 63,000 images each, and evaluate it on 7,000 and "
+            f"Fashion-MNIST for {_EPOCHS} epochs, 54,000 images each, and evaluate it on 6,000 and "
             "10,000 after each (`dataset-fashion-mnist` of Debian)",
             command=("-m", "benchmarks.bench_fashion_mnist"),
             bounds={"test error %": 100 - _LEAST_ACCURACY},
