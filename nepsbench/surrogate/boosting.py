@@ -87,6 +87,11 @@ def fit_model(
         allow_writing_files=False,
         verbose=False,
     )
+    if (features == features[:1]).all():
+        # CatBoost refuses features that never differ. One more row, elsewhere and of the mean
+        # value, lets the model be that mean everywhere.
+        features = np.vstack([features, features[:1] + 1])
+        values = np.append(values, values.mean())
     model.fit(features, values)
     return FittedModel(serialised(model), trees_of(model))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nepsbench.surrogate.boosting import Boosting, new_model, trees_of
+from nepsbench.surrogate.boosting import Boosting, fit_model, new_model, trees_of
 from nepsbench.surrogate.forest import Forest
 from nepsbench.surrogate.region import region_of
 from nepsbench.surrogate.storage import read_trees, write_trees
@@ -102,3 +102,9 @@ def test_serving_imports_neither_catboost_nor_pandas_nor_scipy() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_features_that_never_differ_give_the_mean_of_the_values() -> None:
+    features = np.repeat(rows(1), 3, axis=0)
+    model = fit_model(features, np.array([1.0, 2.0, 6.0]), boosting=Boosting(iterations=20), seed=0)
+    assert model.trees.predict(features) == pytest.approx([3.0, 3.0, 3.0])
