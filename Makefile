@@ -35,17 +35,17 @@ demo: $(STAMP)  ## Regenerate a small benchmark, from the form to the answer (CL
 status: $(STAMP)  ## Show each service, its process, port and health
 	@$(BIN)/python -m include.platform status
 
-# Integration and faults come last and one by one: they start servers and measure patience.
+# Integration and faults come last, in lanes: each has servers and clusters of its own, and mostly waits.
 test: $(STAMP)  ## Run the tests; those of SLURM where it is installed (ARGS="-k word" to choose)
-	$(BIN)/python -m pytest -n 2 --ignore=tests/integration --ignore=tests/faults $(ARGS) || test $$? = 5
-	$(BIN)/python -m pytest tests/integration tests/faults -m "fast or not faults" $(ARGS) || test $$? = 5
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/integration --ignore=tests/faults $(ARGS) || test $$? = 5
+	$(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder tests/faults tests/integration -m "fast or not faults" $(ARGS) || test $$? = 5
 
 test-slow: $(STAMP)  ## Count and hash whole search spaces, a quarter of an hour
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 test-faults: $(STAMP)  ## Break SLURM, SSH and Airflow for real, 45 minutes, into docs/reliability.md (root)
 	NEPSBENCH_REQUIRE_SLURM=1 NEPSBENCH_RELIABILITY=docs/reliability.md \
-	$(BIN)/python -m pytest tests/faults $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadscope tests/faults $(ARGS)
 
 lint: $(STAMP)  ## Check format, style, types and who imports whom
 	$(BIN)/ruff format --check .

@@ -91,7 +91,7 @@ class Driver:
         self.sweeping = False
         self._name = cluster.file.name
         self._clock = clock
-        self._patience = patience
+        self._told_patience = patience
         self._random = random or Random()
         self._memory = self._blank()
         self._next = self._last = self._leased = 0.0
@@ -166,7 +166,7 @@ class Driver:
         begun = time.monotonic()
         answer, problem = self._converse(orders)
         now = self._clock()
-        absorbed = absorb(books, answer, now, self._patience or self._own_patience())
+        absorbed = absorb(books, answer, now, self._patience)
         after = books.with_changes(absorbed.changed, absorbed.withdrawn)
         self._remember(after, answer, absorbed, now)
         ended = [attempt for attempt in absorbed.changed if not attempt.is_open]
@@ -220,10 +220,11 @@ class Driver:
         missing = [attempt for attempt in attempts if attempt.misses]
         broken = memory.pace.is_broken
         watched = [*dict.fromkeys(a.place.token for a in attempts), *fresh]
+        strays = memory.strays.targets(self._clock(), self._patience.stray)
         return Orders(
             submit=tuple(submission(books, group) for group in fresh.values()),
             look=tuple(Submission(token, ()) for token in unsure),
-            cancel=() if broken else (*unwanted(books), *memory.strays.targets(self._clock())),
+            cancel=() if broken else (*unwanted(books), *strays),
             watch=tuple(watched),
             since=0 if missing or memory.pace.failures else memory.since,
             account=tuple(sorted({a.job_id for a in missing if a.job_id and facts.accounting})),
@@ -304,9 +305,12 @@ class Driver:
             min((m for m in memories if m is not None), default=None),
         )
 
-    def _own_patience(self) -> Patience:
+    @property
+    def _patience(self) -> Patience:
+        if self._told_patience is not None:
+            return self._told_patience
         if self.cluster.file.kind == "local":
-            return Patience(lost=2.0, sent=5.0)
+            return Patience(lost=2.0, sent=5.0, stray=5.0)
         facts, _ = self.ledger.facts(self._name)
         timeout = float(facts.message_timeout or 10)
         return Patience(lost=max(30.0, 3 * timeout), sent=3 * timeout + _SUBMIT_TAIL)

@@ -61,10 +61,13 @@ class Patience:
         lost: From the first snapshot that lacks a job until it counts as lost.
         sent: From the beginning of a submission until a job that is not found was never made;
             longer than any command that is still under way can last.
+        stray: That a running job may outlive its attempt: its last line is written before it is
+            gone.
     """
 
     lost: float = 30.0
     sent: float = 90.0
+    stray: float = 30.0
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,6 @@ from nepsbench.cluster.books import Books
 from nepsbench.cluster.conversation import Place, Row, Target
 from nepsbench.cluster.judgement import is_alive, is_waiting
 
-#: Seconds that a running job may outlive its attempt: its last line is written before it is gone.
-_PATIENCE = 30.0
-
 
 @dataclass(frozen=True)
 class Strays:
@@ -49,12 +46,12 @@ class Strays:
         whole = frozenset(row.job_id for row in strays) - spoken
         return Strays(tuple(strays), first, whole)
 
-    def targets(self, now: float) -> list[Target]:
-        """Return the orders that end them: at once what waits, after a while what runs."""
+    def targets(self, now: float, patience: float) -> list[Target]:
+        """Return the orders that end them: at once what waits, after ``patience`` what runs."""
         found: dict[tuple[str, str], list[Row]] = {}
         for row in self.rows:
             key = (row.token, row.job_id)
-            if is_waiting(row.state) or now - self.first[key] >= _PATIENCE:
+            if is_waiting(row.state) or now - self.first[key] >= patience:
                 found.setdefault(key, []).append(row)
         return [
             Target(token, job_id, () if job_id in self.whole else _indices(rows))

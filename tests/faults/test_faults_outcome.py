@@ -15,7 +15,11 @@ from tests.faults.desk import BEGIN, END, Desk, open_desk
 from tests.faults.report import Case
 from tests.faults.sites import Site, wait_until
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(400), pytest.mark.faults]
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.timeout(400),
+    pytest.mark.faults,
+]
 
 NewCase = Callable[..., Case]
 #: Takes so many MB and keeps them for a moment; touched, so that they are really there.

@@ -17,7 +17,11 @@ from tests.faults.desk import Desk, open_desk
 from tests.faults.report import Case
 from tests.faults.sites import Site, wait_until
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(400), pytest.mark.faults]
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.timeout(400),
+    pytest.mark.faults,
+]
 
 NewCase = Callable[..., Case]
 #: A job waits until its folder has this file.

@@ -24,7 +24,11 @@ from tests.faults.report import Case
 from tests.faults.sites import Site, wait_until
 from tests.integration.cutting_proxy import cutting_proxy
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(240), pytest.mark.faults]
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.timeout(240),
+    pytest.mark.faults,
+]
 
 SHIM = Path(__file__).parent / "shims"
 NewCase = Callable[..., Case]

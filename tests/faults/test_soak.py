@@ -16,7 +16,11 @@ from tests.faults.sites import wait_until
 from tests.faults.test_faults_submission import proxied_known_hosts
 from tests.integration.cutting_proxy import CuttingProxy, cutting_proxy
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1500), pytest.mark.faults]
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.timeout(1500),
+    pytest.mark.faults,
+]
 
 SUBMISSIONS = 200
 SEED = 20260711

@@ -17,6 +17,8 @@ SCRIPTS = Path(__file__).parents[2] / "include" / "slurm"
 COMMANDS = ("slurmctld", "slurmd", "sbatch", "munged", "sshd")
 #: Finished jobs are forgotten soon, so that the tests see outcomes without the queue's help.
 MIN_JOB_AGE = "5"
+#: SLURM lets a requeued job wait until its old credential has expired, for two minutes unless told.
+CREDENTIAL = "AuthInfo=socket={state}/run/munge.socket,cred_expire=10"
 
 
 def lacking() -> str:
@@ -47,7 +49,8 @@ def slurm_state() -> Iterator[Path]:
         pytest.skip(reason)
     state = Path(tempfile.mkdtemp(prefix="nb-slurm-"))
     try:
-        variables = {"MIN_JOB_AGE": MIN_JOB_AGE, "CPUS": "4"}
+        extra = CREDENTIAL.format(state=state)
+        variables = {"MIN_JOB_AGE": MIN_JOB_AGE, "CPUS": "4", "EXTRA_CONF": extra}
         call_script(
             "slurm-up.sh", state, **{f"NEPSBENCH_SLURM_{k}": v for k, v in variables.items()}
         )

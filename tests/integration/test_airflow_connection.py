@@ -16,7 +16,6 @@ from tests.integration.own_sshd import Sshd, make_key, running_sshd
 
 pytestmark = [
     pytest.mark.slurm,
-    pytest.mark.xdist_group("sshd"),
     pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning"),
 ]
 SECRET = "swordfish and more"

@@ -39,7 +39,6 @@ from tests.integration.live_airflow import (
 pytestmark = [
     pytest.mark.platform,
     pytest.mark.timeout(240),
-    pytest.mark.xdist_group("servers"),
 ]
 
 

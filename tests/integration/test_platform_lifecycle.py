@@ -27,7 +27,6 @@ from include.platform.settings import ROOT, Settings
 pytestmark = [
     pytest.mark.platform,
     pytest.mark.timeout(180),
-    pytest.mark.xdist_group("servers"),
 ]
 
 DAG = """

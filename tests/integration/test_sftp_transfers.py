@@ -24,7 +24,6 @@ from tests.integration.own_sshd import Sshd, running_sshd
 
 pytestmark = [
     pytest.mark.slurm,
-    pytest.mark.xdist_group("sshd"),
     pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning"),
 ]
 

@@ -23,7 +23,7 @@ from nepsbench.cluster.install import install, installed_version, require_same_v
 from nepsbench.errors import ClusterError, VersionMismatchError
 from nepsbench.provenance import code_version
 
-pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
+pytestmark = [pytest.mark.slurm]
 
 
 def settle(slurm: Cluster, home: Path, *jobs: Job) -> dict[str, Work]:

@@ -21,7 +21,6 @@ pytestmark = [
     pytest.mark.slurm,
     pytest.mark.platform,
     pytest.mark.timeout(420),
-    pytest.mark.xdist_group("servers"),
 ]
 
 FORM = {"streams": 2, "samples": 3, "waves": "1,2", "release": "1.0.0"}

@@ -9,7 +9,7 @@ import pytest
 
 from nepsbench.cluster import Driver, Job, Resources, load_cluster, open_cluster, open_ledger
 
-pytestmark = [pytest.mark.slurm, pytest.mark.xdist_group("slurm")]
+pytestmark = [pytest.mark.slurm]
 
 
 def processes_of(state: Path) -> list[str]:

@@ -27,7 +27,6 @@ from tests.integration.own_sshd import SFTP, Sshd, make_key, require, running_ss
 
 pytestmark = [
     pytest.mark.slurm,
-    pytest.mark.xdist_group("sshd"),
     pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning"),
 ]
 

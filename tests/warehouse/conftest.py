@@ -30,12 +30,3 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("mounting a tiny disk needs root")
     yield place
     subprocess.run(["umount", str(place)], check=True)
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of published benchmarks that NEPSBENCH_SHARED_DATA names."""
-    folder = os.environ.get("NEPSBENCH_SHARED_DATA")
-    if not folder:
-        pytest.skip("NEPSBENCH_SHARED_DATA does not name the folder of published benchmarks")
-    return Path(folder)

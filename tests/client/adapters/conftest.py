@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 import pytest
@@ -42,15 +41,6 @@ def _in_a_folder_of_its_own(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SYNETUNE_FOLDER", str(tmp_path / "syne-tune"))
     caplog.set_level(logging.WARNING)
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The folder of published benchmarks that NEPSBENCH_SHARED_DATA names."""
-    folder = os.environ.get("NEPSBENCH_SHARED_DATA")
-    if not folder:
-        pytest.skip("NEPSBENCH_SHARED_DATA does not name the folder of published benchmarks")
-    return Path(folder)
 
 
 def publish_nats(home: Path, path: Path, space: str = "nasbench201") -> Path:
