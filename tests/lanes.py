@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from xdist.scheduler import LoadScopeScheduling
 
-#: A file's lane by the start of its name; a file that is not here is a lane of its own. Platforms
-#: start one after another: two that look for a free port at the same moment would find the same.
+#: A file's lane by the start of its name; a file that is not here is a lane of its own.
 LANES = {
     "test_airflow_connection": "sshd",
-    "test_airflow_lifecycle": "platform",
-    "test_faults_airflow": "platform",
+    "test_faults_airflow": "demo",
     "test_faults_": "faults",
     "test_mlflow_tracking": "sshd",
-    "test_platform_lifecycle": "platform",
+    "test_platform_lifecycle": "demo",
     "test_sftp_transfers": "sshd",
-    "test_slurm_demo": "platform",
+    "test_slurm_demo": "demo",
     "test_slurm_": "slurm",
     "test_ssh_access": "sshd",
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,11 +23,17 @@ class Ports:
 PREFERRED = Ports()
 
 
-def choose_ports(preferred: Ports = PREFERRED) -> Ports:
-    """Return the preferred ports, each replaced by a free one if it is taken."""
-    airflow = preferred.airflow if is_free(preferred.airflow) else _any_free_port()
-    mlflow = preferred.mlflow if is_free(preferred.mlflow) else _any_free_port()
-    return Ports(airflow=airflow, mlflow=mlflow)
+@contextmanager
+def chosen_ports(preferred: Ports = PREFERRED) -> Iterator[Ports]:
+    """Yield the preferred ports, each replaced by a free one if it is taken.
+
+    Servers listen half a minute after they are started: until the block ends, no other platform on
+    this machine is given these ports.
+    """
+    with ExitStack() as claims:
+        yield Ports(
+            airflow=_claim(preferred.airflow, claims), mlflow=_claim(preferred.mlflow, claims)
+        )
 
 
 def is_free(port: int) -> bool:
@@ -53,6 +61,21 @@ def write_ports(path: Path, ports: Ports) -> None:
     """Keep the ports for as long as the services run."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(ports)))
+
+
+def _claim(port: int, claims: ExitStack) -> int:
+    """Return ``port``, or a free one where it is taken or claimed; it is ours until they close."""
+    while True:
+        # An abstract name: the kernel gives it to one process, and takes it back at its end.
+        claim = claims.enter_context(socket.socket(socket.AF_UNIX))
+        try:
+            claim.bind(f"\0nepsbench-port-{port}")
+        except OSError:
+            port = _any_free_port()
+            continue
+        if is_free(port):
+            return port
+        port = _any_free_port()
 
 
 def _any_free_port() -> int:

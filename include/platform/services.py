@@ -19,7 +19,7 @@ from include.platform.credentials import ensure_credentials
 from include.platform.environment import nepsbench_variables, read_connections, service_environment
 from include.platform.errors import PlatformError
 from include.platform.health import AIRFLOW_PARTS, Health, healthy_services
-from include.platform.ports import HOST, PREFERRED, Ports, choose_ports, read_ports, write_ports
+from include.platform.ports import HOST, PREFERRED, Ports, chosen_ports, read_ports, write_ports
 from include.platform.settings import ROOT, Settings
 
 #: Seconds after which a service that does not answer counts as failed.
@@ -90,20 +90,26 @@ def up(settings: Settings, *, say: Say = print) -> Platform:
     """
     with _exclusive(settings):
         _stop_if_outdated(settings, say)
-        platform = Platform(settings, _ports(settings, say))
-        running = _alive(settings)
-        missing = [name for name in NAMES if name not in running]
-        if not missing:
-            say("the services are running already")
-            _wait_until_healthy(platform, set(NAMES), say=_nothing)
-            return platform
-        try:
-            _start(missing, platform, say=say)
-            _wait_until_healthy(platform, {*running, *missing}, say=say)
-        except BaseException:
-            _stop(settings, missing)
-            raise
+        with _ports(settings, say) as ports:
+            platform = Platform(settings, ports)
+            _complete(platform, say)
         return platform
+
+
+def _complete(platform: Platform, say: Say) -> None:
+    """Start what does not run of a platform."""
+    running = _alive(platform.settings)
+    missing = [name for name in NAMES if name not in running]
+    if not missing:
+        say("the services are running already")
+        _wait_until_healthy(platform, set(NAMES), say=_nothing)
+        return
+    try:
+        _start(missing, platform, say=say)
+        _wait_until_healthy(platform, {*running, *missing}, say=say)
+    except BaseException:
+        _stop(platform.settings, missing)
+        raise
 
 
 def down(settings: Settings, *, say: Say = print) -> None:
@@ -271,17 +277,19 @@ def _cancel_local_jobs(settings: Settings) -> None:
     )
 
 
-def _ports(settings: Settings, say: Say) -> Ports:
-    """Return the ports of the services that run, or choose some."""
+@contextmanager
+def _ports(settings: Settings, say: Say) -> Iterator[Ports]:
+    """Yield the ports of the services that run, or chosen ones."""
     kept = read_ports(settings.running / "ports.json")
     if kept and _alive(settings):
-        return kept
-    ports = choose_ports()
-    if ports.airflow != PREFERRED.airflow:
-        say(f"port {PREFERRED.airflow} is taken: Airflow will be on {ports.airflow}")
-    if ports.mlflow != PREFERRED.mlflow:
-        say(f"port {PREFERRED.mlflow} is taken: MLflow will be on {ports.mlflow}")
-    return ports
+        yield kept
+        return
+    with chosen_ports() as ports:
+        if ports.airflow != PREFERRED.airflow:
+            say(f"port {PREFERRED.airflow} is taken: Airflow will be on {ports.airflow}")
+        if ports.mlflow != PREFERRED.mlflow:
+            say(f"port {PREFERRED.mlflow} is taken: MLflow will be on {ports.mlflow}")
+        yield ports
 
 
 def _alive(settings: Settings) -> dict[str, processes.Process]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from include.platform.ports import HOST, Ports, choose_ports, is_free, read_ports, write_ports
+from include.platform.ports import HOST, Ports, chosen_ports, is_free, read_ports, write_ports
 
 
 @pytest.fixture
@@ -24,10 +24,20 @@ def unused() -> int:
 
 
 def test_a_free_port_is_kept_and_a_taken_one_replaced(taken: int, unused: int) -> None:
-    ports = choose_ports(Ports(airflow=taken, mlflow=unused))
-    assert ports.mlflow == unused
-    assert ports.airflow not in (taken, unused)
-    assert is_free(ports.airflow)
+    with chosen_ports(Ports(airflow=taken, mlflow=unused)) as ports:
+        assert ports.mlflow == unused
+        assert ports.airflow not in (taken, unused)
+        assert is_free(ports.airflow)
+
+
+def test_two_that_choose_at_once_are_given_different_ports(unused: int, taken: int) -> None:
+    preferred = Ports(airflow=unused, mlflow=taken)
+    with chosen_ports(preferred) as first, chosen_ports(preferred) as second:
+        chosen = {first.airflow, first.mlflow, second.airflow, second.mlflow}
+    assert first.airflow == unused
+    assert len(chosen) == 4
+    with chosen_ports(preferred) as later:
+        assert later.airflow == unused
 
 
 def test_a_port_in_use_is_not_free(taken: int) -> None:
