@@ -22,7 +22,7 @@ from nepsbench.surrogate.features.block import Features
 #: Splits of a joined tree, so that a leaf's number is a byte.
 _JOINED_SPLITS = 8
 #: Rows that are answered at a time, so that what is made for them stays in a core's cache.
-_CHUNK = 1024
+_CHUNK = 4096
 
 _Ints: TypeAlias = NDArray[np.intp]
 
@@ -78,13 +78,50 @@ class Trees:
                 f"trees have a depth of at most {_JOINED_SPLITS}, not {self.depth}"
             )
         result = np.empty(len(features))
+        room = Workspace.of(len(border), len(self._joined.leaves), min(_CHUNK, len(features)))
         for start in range(0, len(features), _CHUNK):
             rows = features[start : start + _CHUNK].T
-            above = np.empty((len(border), rows.shape[1]), dtype=bool)
+            part = room.for_rows(rows.shape[1])
             for column, first, end in self._runs:
-                np.greater(rows[column], border[first:end, np.newaxis], out=above[first:end])
-            result[start : start + _CHUNK] = self._joined.sums(above.view(np.uint8))
+                np.greater(rows[column], border[first:end, np.newaxis], out=part.above[first:end])
+            result[start : start + _CHUNK] = self._joined.sums(part)
         return result + self.bias
+
+
+@dataclass(frozen=True, eq=False)
+class Workspace:
+    """What is made for a chunk of rows, kept from one chunk to the next: new memory is slow.
+
+    Attributes:
+        above: Which splits a row passes, shape (splits, rows).
+        number: Leaves' numbers, shape (trees, rows).
+        bit: One bit of them, of the same shape.
+        place: Places among all leaves, of the same shape.
+        value: What the leaves hold, of the same shape.
+    """
+
+    above: NDArray[np.bool_]
+    number: NDArray[np.uint8]
+    bit: NDArray[np.uint8]
+    place: _Ints
+    value: FloatArray
+
+    @classmethod
+    def of(cls, splits: int, trees: int, rows: int) -> Workspace:
+        """Return a new one for so many rows at a time."""
+        shape = (trees, rows)
+        return cls(
+            np.empty((splits, rows), dtype=np.bool_),
+            np.empty(shape, dtype=np.uint8),
+            np.empty(shape, dtype=np.uint8),
+            np.empty(shape, dtype=np.intp),
+            np.empty(shape, dtype=np.float64),
+        )
+
+    def for_rows(self, rows: int) -> Workspace:
+        """Return one for so many rows: itself, or a new one for the fewer rows of the end."""
+        splits, held = self.above.shape
+        return self if rows == held else Workspace.of(splits, len(self.number), rows)
 
 
 def constant(value: float) -> Trees:
@@ -106,18 +143,18 @@ class Joined:
     splits: _Ints
     leaves: FloatArray
 
-    def sums(self, above: NDArray[np.uint8]) -> FloatArray:
-        """Return the sum over trees, shape (rows,), given the splits, shape (splits, rows)."""
-        number = above.take(self.splits[-1], axis=0)
-        bit = np.empty_like(number)
+    def sums(self, room: Workspace) -> FloatArray:
+        """Return the sum over trees, shape (rows,), given which splits the rows pass."""
+        above, number, bit = room.above.view(np.uint8), room.number, room.bit
+        above.take(self.splits[-1], axis=0, out=number, mode="clip")
         for split in self.splits[-2::-1]:
-            number += number
+            np.add(number, number, out=number)
             above.take(split, axis=0, out=bit, mode="clip")
-            number |= bit
-        places = number.astype(np.intp)
-        places += self._starts
+            np.bitwise_or(number, bit, out=number)
+        np.add(number, self._starts, out=room.place)
         # Places cannot be out of range; "clip" spares take a look at each.
-        found: FloatArray = self.leaves.ravel().take(places, mode="clip").sum(axis=0)
+        self.leaves.ravel().take(room.place, mode="clip", out=room.value)
+        found: FloatArray = room.value.sum(axis=0)
         return found
 
     @cached_property
