@@ -73,6 +73,11 @@ class Metric:
     reproducible: bool
     description: str
 
+    @property
+    def label(self) -> str:
+        """The name with its unit, for tables and axes."""
+        return self.name if self.unit == "1" else f"{self.name}, {self.unit}"
+
 
 def _split_metrics(split: Split) -> tuple[Metric, ...]:
     def metric(

@@ -1,21 +1,24 @@
-"""``nepsbench surrogate``: Fit and judge a surrogate."""
+"""``nepsbench surrogate``: Fit, judge and compare surrogates."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
-    from nepsbench.surrogate import Card
+    from nepsbench.surrogate import Card, FittedSurrogate
+    from nepsbench.surrogate.rivals import Rivals
 
-app = typer.Typer(help="Fit and judge a surrogate.", no_args_is_help=True)
+app = typer.Typer(help="Fit, judge and compare surrogates.", no_args_is_help=True)
 
 
 @app.callback()
 def surrogate() -> None:
-    """Fit and judge a surrogate."""
+    """Fit, judge and compare surrogates."""
 
 
 @app.command("fit")
@@ -43,6 +46,68 @@ def fit_surrogate(
     replace(fitted, card=card).save(output)
     for line in score_lines(card):
         typer.echo(line)
+
+
+@app.command("compare")
+def compare_surrogates(
+    first: str = typer.Argument(help="A release (name, name@version or path), or a folder."),
+    second: str = typer.Argument(help="Another."),
+    epoch: int = typer.Option(0, min=0, help="Where answers are compared. Default: the last."),
+    as_json: bool = typer.Option(False, "--json", help="As one JSON object."),
+    home: Path | None = typer.Option(None, help="Data home. Default: NEPSBENCH_HOME."),
+) -> None:
+    """Compare the scores of two surrogates, and how far their answers lie apart.
+
+    Example: nepsbench surrogate compare nepsbench101-digits@1.0.0 nepsbench101-digits@1.1.0
+    """
+    from dataclasses import asdict
+
+    from nepsbench.surrogate.rivals import compare
+
+    surrogates = [_surrogate(name, home) for name in (first, second)]
+    found = compare(*surrogates, epoch=epoch or min(_last_epoch(each) for each in surrogates))
+    lines = [json.dumps(asdict(found))] if as_json else list(_rival_lines(found))
+    for line in lines:
+        typer.echo(line)
+
+
+def _surrogate(name: str, home: Path | None) -> FittedSurrogate:
+    """Return a release's surrogate, or the one that ``surrogate fit`` wrote into a folder."""
+    from nepsbench.client.locate import find_release
+    from nepsbench.surrogate import FittedSurrogate
+
+    folder = Path(name)
+    if not (folder / "encoder.json").is_file():
+        folder = find_release(name, home=home) / "surrogate"
+    return FittedSurrogate.load(folder)
+
+
+def _last_epoch(surrogate: FittedSurrogate) -> int:
+    """Return the last epoch that a surrogate was fitted on, 1 if its metrics have none."""
+    last = float(surrogate.region.high[-1])
+    return max(int(last), 1)
+
+
+def _rival_lines(found: Rivals) -> Iterator[str]:
+    yield f"{'metric':24} {'':10} {'score':12} {'first':>8} {'second':>8} {'second is':>10}"
+    for metric, parts in found.scores.items():
+        for part, scores in parts.items():
+            for name, (one, other) in scores.items():
+                known = one is not None and other is not None
+                by = f"{other - one:+.3f}" if known else "-"  # type: ignore[operator]
+                values = " ".join("       -" if v is None else f"{v:8.3f}" for v in (one, other))
+                yield f"{metric:24} {part:10} {name:12} {values} {by:>10}"
+    yield ""
+    yield f"{'answers agree':24} {'tau':>8} {'spearman':>8} {'mean difference':>16}"
+    for metric, agreement in found.agreement.items():
+        cells = [agreement[key] for key in ("kendall_tau", "spearman")]
+        values = " ".join("       -" if v is None else f"{v:8.3f}" for v in cells)
+        yield f"{metric:24} {values} {agreement['difference']:16.4g}"
+    for place, only in zip(("first", "second"), found.only, strict=True):
+        if only:
+            yield f"only the {place} has {', '.join(only)}"
+    for remark in found.remarks:
+        yield f"note: {remark}"
 
 
 def score_lines(card: Card) -> list[str]:

@@ -4,7 +4,7 @@
     >>> bench = nepsbench.load("nepsbench101-digits")          # doctest: +SKIP
     >>> bench(bench.sample(seed=1), epoch=12)["valid_acc"]     # doctest: +SKIP
 
-Importing this package loads numpy. A surrogate loads catboost, training live loads torch.
+Importing this package loads numpy, and so does a surrogate; training live loads torch.
 """
 
 from __future__ import annotations

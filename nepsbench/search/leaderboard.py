@@ -7,15 +7,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from html import escape
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 
 import numpy as np
 
 from nepsbench.files import write_text
+from nepsbench.pages.page import Cell, Html, code, page, shown, table
+from nepsbench.pages.plots import Line, line_plot
 from nepsbench.schema import METRICS_BY_NAME
-from nepsbench.search.plots import Line, difference_plot, line_plot
+from nepsbench.search.difference import difference_plot
 from nepsbench.search.ranks import Ranking, performance_profile
 from nepsbench.search.standing import (
     ENOUGH_SEEDS,
@@ -38,15 +38,14 @@ def write_leaderboard(results: Sequence[Result], target: Path) -> Path:
         SpecError: If there are several studies and their optimisers differ.
     """
     joint = joint_ranking(results) if len(results) > 1 else None
-    page = target / "leaderboard.html"
-    template = Template(files("nepsbench.search").joinpath("leaderboard.html").read_text("utf-8"))
+    place = target / "leaderboard.html"
     title = ", ".join(result.study.study for result in results)
     body = "".join(_section(result) for result in results)
     if joint is not None:
         body = f"<section><h2>All studies together</h2>{_ranks(joint)}</section>{body}"
-    write_text(page, template.substitute(title=escape(title), body=body))
+    write_text(place, page(f"Leaderboard: {title}", "Leaderboard", Html(body)))
     write_text(target / "leaderboard.json", json.dumps(as_json(results, joint), indent=1) + "\n")
-    return page
+    return place
 
 
 def as_json(results: Sequence[Result], joint: Ranking | None = None) -> dict[str, object]:
@@ -74,8 +73,7 @@ def value_name(result: Result) -> str:
     if len(study.metrics) > 1:
         reference = ", ".join(f"{name} {value:g}" for name, value in study.reference.items())
         return f"hypervolume up to {reference}"
-    metric = METRICS_BY_NAME[study.metrics[0]]
-    return metric.name if metric.unit == "1" else f"{metric.name}, {metric.unit}"
+    return METRICS_BY_NAME[study.metrics[0]].label
 
 
 def _section(result: Result) -> str:
@@ -116,28 +114,26 @@ def _table(result: Result) -> str:
     head = ["optimiser", f"{value_name(result)}: mean ± standard error", "median", "best", "rank",
             f"standard errors ahead of {first}", "evaluations", "simulated hours",
             *more, "reproduce"]  # fmt: skip
-    rows = "".join(_row(each, more, result.study.study) for each in result.standings)
-    cells = "".join(f"<th>{escape(name)}</th>" for name in head)
+    rows = [_row(each, more, result.study.study) for each in result.standings]
     note = ""
     if result.study.seeds < ENOUGH_SEEDS:
         note = f"<p><b>Preliminary</b>: the protocol asks for {ENOUGH_SEEDS} searches or more.</p>"
-    return f"<table><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table>{note}"
+    return table(head, rows, digits=5) + note
 
 
-def _row(each: Standing, more: Sequence[str], study: str) -> str:
-    values = [
-        f"{_shown(each.mean)} ± {_shown(each.error, 2)}",
-        _shown(each.median),
-        _shown(each.best),
+def _row(each: Standing, more: Sequence[str], study: str) -> list[Cell]:
+    return [
+        each.row,
+        f"{shown(each.mean, 5)} ± {shown(each.error, 2)}",
+        each.median,
+        each.best,
         f"{each.rank:.2f}",
         f"{each.lead:+.1f}",
         f"{each.evaluations:.0f}",
         f"{each.seconds / 3600:.3g}",
-        *(_shown(each.final.get(name, math.nan)) for name in more),
+        *(each.final.get(name) for name in more),
+        code(reproduce_command(study, each.row)),
     ]
-    cells = "".join(f"<td>{value}</td>" for value in values)
-    command = escape(reproduce_command(study, each.row))
-    return f"<tr><th>{escape(each.row)}</th>{cells}<td><code>{command}</code></td></tr>"
 
 
 def _by_evaluations(result: Result) -> str:
@@ -178,10 +174,6 @@ def _ranks(ranking: Ranking) -> str:
     if ranking.p is not None:
         said += f"; Friedman's p {ranking.p:.2g}"
     return f"<p>{said}. Optimisers under one bar are not told apart.</p>{difference_plot(ranking)}"
-
-
-def _shown(value: float, digits: int = 5) -> str:
-    return "–" if math.isnan(value) else f"{value:.{digits}g}"  # noqa: RUF001
 
 
 def _plain(value: object) -> object:

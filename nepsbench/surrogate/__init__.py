@@ -1,6 +1,6 @@
 """CatBoost models of every metric over configuration and epoch.
 
-Importing this package loads no catboost: that happens on the first fit or prediction.
+Importing this package loads no catboost: that happens on the first fit; answers need none.
 """
 
 from __future__ import annotations

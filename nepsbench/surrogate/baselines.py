@@ -27,7 +27,7 @@ def baselines() -> dict[str, Baseline]:
         "linear": linear,
     }
     try:
-        import xgboost  # type: ignore[import-not-found]  # noqa: F401
+        import xgboost  # noqa: F401
     except ImportError:
         return found
     return {**found, "XGBoost one-hot": xgboost_one_hot}

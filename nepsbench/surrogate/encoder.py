@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from nepsbench.errors import NepsbenchError, VersionMismatchError
-from nepsbench.spaces import Space
+from nepsbench.spaces import Space, get_space
 from nepsbench.spaces.parameters import FloatArray
 from nepsbench.surrogate.features import FEATURES_VERSION, FeatureMap, Features, feature_map
 from nepsbench.surrogate.targets import Target
@@ -66,8 +66,12 @@ class Encoder:
         return json.dumps(content, indent=1)
 
     @classmethod
-    def from_json(cls, text: str, space: Space) -> Encoder:
-        """Return the encoder that :meth:`to_json` wrote for ``space``.
+    def from_json(cls, text: str, space: Space | None = None) -> Encoder:
+        """Return the encoder that :meth:`to_json` wrote.
+
+        Args:
+            text: What it wrote.
+            space: The space it must be of; the one that it names without.
 
         Raises:
             VersionMismatchError: If this installation would encode otherwise.
@@ -75,6 +79,7 @@ class Encoder:
         """
         try:
             content: dict[str, Any] = json.loads(text)
+            space = space or get_space(content["space"])
             targets = {name: Target(**target) for name, target in content["targets"].items()}
             encoder = cls(space, targets)
             stored = (

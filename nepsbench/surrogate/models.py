@@ -15,6 +15,7 @@ import numpy as np
 from nepsbench.errors import CorruptedFileError, NepsbenchError
 from nepsbench.spaces import Space
 from nepsbench.spaces.parameters import FloatArray
+from nepsbench.surrogate.card_page import card_page
 from nepsbench.surrogate.encoder import Encoder
 from nepsbench.surrogate.features import Features
 from nepsbench.surrogate.forest import Forest
@@ -118,7 +119,10 @@ class FittedSurrogate:
         return features
 
     def save(self, directory: Path) -> None:
-        """Write ``trees.npz``, ``<metric>.cbm``, ``encoder.json``, and ``card.json`` if judged."""
+        """Write ``trees.npz``, ``<metric>.cbm``, ``encoder.json``, and if judged the card.
+
+        The card is ``card.json``, and for people ``card.html``.
+        """
         directory.mkdir(parents=True, exist_ok=True)
         for name, model in self.models.items():
             (directory / f"{name}.cbm").write_bytes(model)
@@ -127,10 +131,15 @@ class FittedSurrogate:
         (directory / "encoder.json").write_text(self.encoder.to_json())
         if self.card is not None:
             (directory / "card.json").write_text(json.dumps(self.card, indent=1))
+            (directory / "card.html").write_text(card_page(self.card), encoding="utf-8")
 
     @classmethod
-    def load(cls, directory: Path, space: Space) -> FittedSurrogate:
+    def load(cls, directory: Path, space: Space | None = None) -> FittedSurrogate:
         """Open what :meth:`save` wrote; needs no CatBoost.
+
+        Args:
+            directory: Where it was written.
+            space: The space it must be of; the one that it names without.
 
         Raises:
             NepsbenchError: If there is no surrogate.

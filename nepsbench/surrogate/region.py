@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from nepsbench.surrogate.features import Features
 
@@ -28,16 +24,6 @@ class Region:
     def is_outside(self, features: Features) -> bool:
         """Return True if any feature of one row lies where no training was."""
         return bool(((features < self.low) | (features > self.high)).any())
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the region as JSON can say it."""
-        return {"low": self.low.tolist(), "high": self.high.tolist()}
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Region:
-        """Return what :meth:`to_dict` wrote."""
-        low, high = (np.array(content[name], dtype=np.float32) for name in ("low", "high"))
-        return cls(low, high)
 
 
 def region_of(features: Features) -> Region:

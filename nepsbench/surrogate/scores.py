@@ -35,7 +35,7 @@ def ranking(truth: FloatArray, predicted: FloatArray, direction: Literal["max", 
     sign = 1.0 if direction == "max" else -1.0
     count = max(1, round(0.01 * len(truth)))
     best, chosen = (np.argsort(-sign * each, kind="stable")[:count] for each in (truth, predicted))
-    regret = sign * (truth[best[0]] - truth[chosen[0]])
+    regret = abs(truth[best[0]] - truth[chosen[0]])
     return {"top_recall": len(np.intersect1d(best, chosen)) / count, "regret": float(regret)}
 
 

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from nepsbench.cli.main import app
 from nepsbench.errors import ConflictError, NepsbenchError, SpecError, StorageError
+from nepsbench.pages.plots import Line, line_plot
 from nepsbench.release import build_release
 from nepsbench.search.contest import Contest
 from nepsbench.search.hypervolume import hypervolume, nondominated
-from nepsbench.search.plots import Line, line_plot
 from nepsbench.search.ranks import performance_profile, ranking
 from nepsbench.search.standing import result_of
 from nepsbench.search.study import parse_study, read_study

@@ -1,4 +1,4 @@
-"""Plots as SVG text: lines with bands, and the critical-difference diagram."""
+"""Plots as SVG: lines with bands, and points beside the diagonal."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from html import escape
 
 import numpy as np
 
-from nepsbench.search.ranks import Ranking
+from nepsbench.pages.page import Html
 from nepsbench.spaces.parameters import FloatArray
 
 #: Okabe and Ito's colours, which people with any colour vision tell apart; then dashes.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999933")
 _DASHES = ("", "6 3", "2 2")
-_WIDTH, _HEIGHT = 640, 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 44
+WIDTH, _HEIGHT = 640, 360
+LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 44
+NOTHING = Html("<p>Nothing was found.</p>")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,9 @@ class Line:
 
 
 @dataclass(frozen=True)
-class _Axis:
+class Axis:
+    """An axis: values from ``low`` to ``high``, drawn from ``start`` to ``end``."""
+
     low: float
     high: float
     start: float
@@ -68,7 +71,7 @@ class _Axis:
 
 def line_plot(
     lines: Sequence[Line], *, x: str, y: str, log: bool = False, steps: bool = False
-) -> str:
+) -> Html:
     """Return a plot of lines as SVG.
 
     Args:
@@ -80,35 +83,40 @@ def line_plot(
     """
     drawn = [each for each in lines if np.isfinite(each.y).any()]
     if not drawn:
-        return "<p>Nothing was found.</p>"
-    horizontal = _axis([each.x for each in drawn], _LEFT, _WIDTH - _RIGHT, log=log)
+        return NOTHING
+    horizontal = axis_of([each.x for each in drawn], LEFT, WIDTH - _RIGHT, log=log)
     tops = [each.y if each.band is None else each.y + np.nan_to_num(each.band) for each in drawn]
-    vertical = _axis([_upper(drawn), *tops], _HEIGHT - _BOTTOM, _TOP)
+    vertical = axis_of([_upper(drawn), *tops], _HEIGHT - _BOTTOM, _TOP)
     parts = [_frame(horizontal, vertical, x, y)]
     for number, line in enumerate(drawn):
         parts.append(_drawn(line, number, horizontal, vertical, steps))
-    return _svg(_HEIGHT, "".join(parts), f"{y} by {x}") + _legend(drawn)
+    return Html(svg(_HEIGHT, "".join(parts), f"{y} by {x}") + _legend(drawn))
 
 
-def difference_plot(ranking: Ranking) -> str:
-    """Return the critical-difference diagram: who is not told apart is joined by a bar."""
-    count = len(ranking.rows)
-    axis = _Axis(1, max(count, 2), _LEFT, _WIDTH - _LEFT)
-    ordered = sorted(zip(ranking.ranks, ranking.rows, strict=True))
-    groups = ranking.groups()
-    top = 40 + 10 * len(groups)
-    parts = [f'<path class="axis" d="M{axis.start} 24H{axis.end}"/>']
-    parts += [_text(axis.at(tick), 16, str(tick)) for tick in range(1, max(count, 2) + 1)]
-    for place, (rank, row) in enumerate(ordered):
-        at, line, left = axis.at(rank), top + 18 * place, place < (count + 1) // 2
-        edge, anchor = (axis.start, "start") if left else (axis.end, "end")
-        parts.append(f'<path class="thin" d="M{at:.1f} 24V{line}H{edge}"/>')
-        parts.append(_text(edge, line - 3, f"{row} {rank:.2f}", anchor))
-    of = dict(zip(ranking.rows, ranking.ranks, strict=True))
-    for place, group in enumerate(groups):
-        low, high = axis.at(of[group[0]]) - 3, axis.at(of[group[-1]]) + 3
-        parts.append(f'<path class="bar" d="M{low:.1f} {32 + 10 * place}H{high:.1f}"/>')
-    return _svg(top + 18 * count, "".join(parts), "mean ranks and critical difference")
+def point_plot(x: FloatArray, y: FloatArray, *, x_name: str, y_name: str) -> Html:
+    """Return points and the diagonal on which both coordinates are equal, as SVG.
+
+    Args:
+        x: Horizontal coordinates, finite, shape (points,).
+        y: Vertical coordinates, as many.
+        x_name: What the horizontal axis is.
+        y_name: What the vertical axis is.
+    """
+    if not len(x):
+        return NOTHING
+    both = axis_of([x, y], LEFT, WIDTH - _RIGHT)
+    vertical = Axis(both.low, both.high, _HEIGHT - _BOTTOM, _TOP)
+    corners = (both.start, vertical.start, both.end, vertical.end)
+    parts = [
+        _frame(both, vertical, x_name, y_name),
+        '<path class="thin" d="M{} {}L{} {}"/>'.format(*corners),
+        *(
+            f'<circle cx="{both.at(a):.1f}" cy="{vertical.at(b):.1f}" r="2.2" '
+            f'fill="{_COLOURS[0]}" fill-opacity="0.5"/>'
+            for a, b in zip(x.tolist(), y.tolist(), strict=True)
+        ),
+    ]
+    return svg(_HEIGHT, "".join(parts), f"{y_name} by {x_name}")
 
 
 def _upper(lines: Sequence[Line]) -> FloatArray:
@@ -118,32 +126,33 @@ def _upper(lines: Sequence[Line]) -> FloatArray:
     )
 
 
-def _axis(values: Sequence[FloatArray], start: float, end: float, *, log: bool = False) -> _Axis:
+def axis_of(values: Sequence[FloatArray], start: float, end: float, *, log: bool = False) -> Axis:
+    """Return an axis for all finite values."""
     finite = np.concatenate([each[np.isfinite(each)] for each in values])
     low, high = float(finite.min()), float(finite.max())
     if low == high:
         low, high = (low / 2, high * 2) if log else (low - 0.5, high + 0.5)
-    return _Axis(low, high, start, end, log)
+    return Axis(low, high, start, end, log)
 
 
-def _frame(horizontal: _Axis, vertical: _Axis, x: str, y: str) -> str:
+def _frame(horizontal: Axis, vertical: Axis, x: str, y: str) -> str:
     bottom = _HEIGHT - _BOTTOM
-    parts = [f'<path class="axis" d="M{_LEFT} {_TOP}V{bottom}H{_WIDTH - _RIGHT}"/>']
+    parts = [f'<path class="axis" d="M{LEFT} {_TOP}V{bottom}H{WIDTH - _RIGHT}"/>']
     for tick in horizontal.ticks():
         at = horizontal.at(tick)
         parts.append(f'<path class="axis" d="M{at:.1f} {bottom}v4"/>')
-        parts.append(_text(at, bottom + 16, _number(tick)))
+        parts.append(text(at, bottom + 16, _number(tick)))
     for tick in vertical.ticks():
         at = vertical.at(tick)
-        parts.append(f'<path class="grid" d="M{_LEFT} {at:.1f}H{_WIDTH - _RIGHT}"/>')
-        parts.append(_text(_LEFT - 6, at + 4, _number(tick), "end"))
-    parts.append(_text((_LEFT + _WIDTH) / 2, _HEIGHT - 8, x))
+        parts.append(f'<path class="grid" d="M{LEFT} {at:.1f}H{WIDTH - _RIGHT}"/>')
+        parts.append(text(LEFT - 6, at + 4, _number(tick), "end"))
+    parts.append(text((LEFT + WIDTH) / 2, _HEIGHT - 8, x))
     middle = (_TOP + bottom) / 2
-    parts.append(f'<g transform="rotate(-90 14 {middle})">{_text(14, middle, y)}</g>')
+    parts.append(f'<g transform="rotate(-90 14 {middle})">{text(14, middle, y)}</g>')
     return "".join(parts)
 
 
-def _drawn(line: Line, number: int, horizontal: _Axis, vertical: _Axis, steps: bool) -> str:
+def _drawn(line: Line, number: int, horizontal: Axis, vertical: Axis, steps: bool) -> str:
     known = np.isfinite(line.y)
     xs = [horizontal.at(value) for value in line.x[known].tolist()]
     ys = [vertical.at(value) for value in line.y[known].tolist()]
@@ -178,14 +187,16 @@ def _legend(lines: Sequence[Line]) -> str:
     return f'<ul class="legend">{items}</ul>'
 
 
-def _svg(height: int, body: str, label: str) -> str:
-    return (
-        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(label)}" '
+def svg(height: float, body: str, label: str) -> Html:
+    """Return a picture of the usual width; ``label`` is read to who does not see it."""
+    return Html(
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}" '
         f'xmlns="http://www.w3.org/2000/svg">{body}</svg>'
     )
 
 
-def _text(x: float, y: float, text: str, anchor: str = "middle") -> str:
+def text(x: float, y: float, text: str, anchor: str = "middle") -> str:
+    """Return text in a picture."""
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 

@@ -1,0 +1,1 @@
+"""Pages of HTML that need no network, no script and no other file: frame, tables and plots."""
