@@ -13,7 +13,7 @@ from nepsbench.boundary import Section, first_problem
 from nepsbench.errors import SpecError
 from nepsbench.kept import NONE
 from nepsbench.sampling.spec import Name, ProfileSpec, parse_spec
-from nepsbench.spaces import get_space
+from nepsbench.spaces import Scalar, get_space
 from nepsbench.spaces.problem import Problem, check_problem
 from nepsbench.training.fit import fitting_recipe, own_recipe
 from nepsbench.training.job import KeepWeights
@@ -45,6 +45,8 @@ class Campaign(Section):
         mlflow_limit: Track at most this many trials of a wave in MLflow; empty: all.
         keep_weights: Which weights workers keep: ``none``, ``last`` (of each wave), ``best`` (by
             the validation metric) or ``every <epochs>``. It may change from wave to wave.
+        portfolio: Explicit configurations, taken in turn instead of drawn ones; the streams then
+            give the training seeds alone. What ``nepsbench profile extend`` proposes, for example.
     """
 
     space: str = "nepsbench101"
@@ -61,6 +63,7 @@ class Campaign(Section):
     retry_failed: bool = False
     mlflow_limit: int | None = Field(default=None, ge=0)
     keep_weights: KeepWeights = NONE
+    portfolio: tuple[dict[str, Scalar], ...] = ()
 
     @field_validator("waves", mode="before")
     @classmethod
@@ -90,6 +93,7 @@ class Campaign(Section):
         fields = {"space", "dataset", "first_stream", "streams", "samples", "seed"}
         # The space's own recipe goes without saying: it was once the only one.
         fields |= set() if self.recipe == self.space else {"recipe"}
+        fields |= {"portfolio"} if self.portfolio else set()
         return self.model_dump(mode="json", include=fields)
 
     @property
@@ -111,6 +115,7 @@ class Campaign(Section):
             "streams": {"first": self.first_stream, "count": self.streams},
             "samples": self.samples,
             "seeds": "stream" if self.seed is None else [self.seed],
+            "portfolio": list(self.portfolio),
         }
         return parse_spec(content, where=f"campaign {self.name}")
 
@@ -130,6 +135,23 @@ def parse_campaign(values: dict[str, Any]) -> Campaign:
         raise SpecError(f"campaign: {first_problem(error, Campaign)}") from None
     _require_fit(campaign, given.get("recipe"))
     return campaign
+
+
+def read_form(path: Path) -> dict[str, Any]:
+    """Read the values of a form from a JSON file, as ``nepsbench profile extend`` writes it.
+
+    Raises:
+        SpecError: If there is no such file, or it is no JSON object.
+    """
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise SpecError(f"{path}: cannot be read as a form: {error.strerror}") from None
+    except ValueError as error:
+        raise SpecError(f"{path}: not JSON: {error}") from None
+    if not isinstance(values, dict):
+        raise SpecError(f"{path}: a form is one JSON object of fields and values")
+    return values
 
 
 def _require_fit(campaign: Campaign, recipe_given: str | None) -> None:

@@ -19,44 +19,47 @@ _HOME = typer.Option(None, help="Data home. Default: NEPSBENCH_HOME, else ./ware
 
 @app.command()
 def run(
-    space: str = "nepsbench101",
-    dataset: str = "digits",
+    space: str | None = typer.Option(None, help="Search space. Default: nepsbench101."),
+    dataset: str | None = typer.Option(None, help="Default: digits."),
     recipe: str | None = typer.Option(None, help="How trials are trained. Default: the space's."),
-    first_stream: int = 0,
-    streams: int = 4,
-    samples: int = 16,
-    waves: str = "3,12",
-    cluster: str = "local",
-    seed: int | None = None,
-    release: str = "1.0.0",
-    name: str | None = None,
-    keep_weights: str = "none",
+    first_stream: int | None = typer.Option(None, help="Of the bit-streams. Default: 0."),
+    streams: int | None = typer.Option(None, help="How many bit-streams. Default: 4."),
+    samples: int | None = typer.Option(None, help="Draws from each. Default: 16."),
+    waves: str | None = typer.Option(None, help="Rising numbers of epochs. Default: 3,12."),
+    cluster: str | None = typer.Option(None, help="Where jobs run. Default: local."),
+    seed: int | None = typer.Option(None, help="One for all trials. Default: each draws its own."),
+    release: str | None = typer.Option(None, help="Version of the release. Default: 1.0.0."),
+    name: str | None = typer.Option(None, help="Of the campaign. Default: made from the values."),
+    keep_weights: str | None = typer.Option(None, help="none, last, best, every N. Default: none."),
+    form: Path | None = typer.Option(
+        None, help="A form as JSON, as profile extend writes; other options go before what it says."
+    ),
     home: Path | None = _HOME,
 ) -> None:
     """Run a whole campaign from this process; run again, it goes on where it stopped.
 
     Example: nepsbench campaign run --samples 2 --waves 1,2
     """
-    from nepsbench.campaign.form import parse_campaign
+    from nepsbench.campaign.form import parse_campaign, read_form
     from nepsbench.home import data_home
 
-    campaign = parse_campaign(
-        {
-            "space": space,
-            "dataset": dataset,
-            "recipe": recipe,
-            "first_stream": first_stream,
-            "streams": streams,
-            "samples": samples,
-            "waves": waves,
-            "cluster": cluster,
-            "seed": seed,
-            "release": release,
-            "name": name,
-            "keep_weights": keep_weights,
-        }
-    )
-    _regenerate(campaign, data_home(home))
+    given = {
+        "space": space,
+        "dataset": dataset,
+        "recipe": recipe,
+        "first_stream": first_stream,
+        "streams": streams,
+        "samples": samples,
+        "waves": waves,
+        "cluster": cluster,
+        "seed": seed,
+        "release": release,
+        "name": name,
+        "keep_weights": keep_weights,
+    }
+    said = {key: value for key, value in given.items() if value is not None}
+    values = read_form(form) if form is not None else {}
+    _regenerate(parse_campaign(values | said), data_home(home))
 
 
 def _regenerate(campaign: Campaign, home: Path) -> None:

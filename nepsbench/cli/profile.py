@@ -1,13 +1,19 @@
-"""``nepsbench profile``: Sampling profiles: create and show."""
+"""``nepsbench profile``: Sampling profiles: create, show, and propose the next one."""
 
 from __future__ import annotations
 
+import json
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-app = typer.Typer(help="Sampling profiles: create and show.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from nepsbench.surrogate.extension import Proposal
+
+app = typer.Typer(help="Sampling profiles: create, show, extend.", no_args_is_help=True)
 
 
 @app.command()
@@ -74,3 +80,52 @@ def show(path: Path = typer.Argument(help="A profile that nepsbench wrote.")) ->
         f"Duplicates: {count_duplicates(profile):,} trials repeat configuration and seed, "
         f"{count_duplicate_configurations(profile):,} repeat a configuration"
     )
+
+
+@app.command()
+def extend(
+    benchmark: str = typer.Argument(help="A benchmark of the warehouse."),
+    output: Path = typer.Option(
+        ...,
+        "--output",
+        "-o",
+        help="The form to write, JSON: for campaign run --form or a DAG.",
+    ),
+    streams: int = typer.Option(4, min=1, help="Bit-streams of the new campaign."),
+    samples: int = typer.Option(16, min=1, help="Configurations for each."),
+    pool: int = typer.Option(20_000, min=2, help="Configurations to choose from."),
+    metric: str | None = typer.Option(None, help="What counts. Default: the main one."),
+    waves: str | None = typer.Option(None, help="As of a campaign. Default: to the last epoch."),
+    cluster: str = typer.Option("local", help="Where the new campaign is to run."),
+    threads: int = typer.Option(1, min=1, help="CPU threads of CatBoost."),
+    home: Path | None = typer.Option(None, help="Data home. Default: NEPSBENCH_HOME."),
+) -> None:
+    """Propose what to train next: near the best, and where the surrogate is unsure.
+
+    Example: nepsbench profile extend nepsbench101-digits -o next.json
+    """
+    from nepsbench.campaign.extension import extend as extend_benchmark
+    from nepsbench.files import write_text
+    from nepsbench.home import data_home
+
+    found = extend_benchmark(
+        benchmark, data_home(home), streams=streams, samples=samples, pool=pool, metric=metric,
+        waves=waves, cluster=cluster, threads=threads,
+    )  # fmt: skip
+    write_text(output, json.dumps(found.form, indent=1) + "\n")
+    for line in _proposal_lines(found.proposal):
+        typer.echo(line)
+    typer.echo(f"{output}: train them with: nepsbench campaign run --form {output}")
+
+
+def _proposal_lines(proposal: Proposal) -> Iterator[str]:
+    name, unsure = proposal.metric.label, ~proposal.near_the_front
+    yield f"{len(proposal.codes)} configurations, by {name} after {proposal.epoch} epochs"
+    yield f"best trained {proposal.best:.4g}, expected gain {proposal.expected_gain:.3g}"
+    for title, rows in (("near the front", ~unsure), ("unsure", unsure)):
+        if rows.any():
+            predicted, spread = proposal.predicted[rows], proposal.high[rows] - proposal.low[rows]
+            yield (
+                f"{title + ':':16}{rows.sum():4}, predicted {predicted.min():.4g} to "
+                f"{predicted.max():.4g}, 90 % of each within {spread.mean():.3g}"
+            )

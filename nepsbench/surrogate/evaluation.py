@@ -20,14 +20,13 @@ from nepsbench.surrogate.fitting import training_data as collect
 from nepsbench.surrogate.models import Card, FittedSurrogate
 from nepsbench.surrogate.scores import Score, ranking, score
 from nepsbench.surrogate.splits import hold_out
+from nepsbench.surrogate.targets import main_metric
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 #: Raised with every change of what a card means.
 CARD_VERSION = 2
-#: Metrics by which a benchmark is told in brief; the first one that it has.
-_MAIN = ("valid_acc", "ori_test_acc", "test_acc", "valid_loss", "train_loss")
 _EPOCHS_SHOWN = 10
 _POINTS_SHOWN = 400
 
@@ -55,8 +54,7 @@ class Judged:
     @cached_property
     def main(self) -> str:
         """The metric by which the benchmark is told in brief."""
-        known = [name for name in self.fitted.trees if name in self.data.metrics]
-        return next((name for name in _MAIN if name in known), known[0])
+        return main_metric(name for name in self.fitted.trees if name in self.data.metrics)
 
     def held_out(self, name: str) -> MetricRows:
         """Return the values of a metric that were held out."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import exp
 from typing import Literal
@@ -18,6 +19,9 @@ MODELLED_METRICS: tuple[Metric, ...] = tuple(
 )
 #: Metrics that add up over the epochs of a trial, and so never decrease.
 CUMULATIVE = frozenset({"runtime"})
+
+#: Metrics by which a benchmark is told in brief: the first one that it has.
+_MAIN = ("valid_acc", "ori_test_acc", "test_acc", "valid_loss", "train_loss")
 
 #: exp() of more is no number any more.
 _LARGEST = 700.0
@@ -62,6 +66,12 @@ class Target:
             return 100.0 / (1.0 + exp(-value)) if value > -_LARGEST else 0.0
         amount = exp(min(value, _LARGEST))
         return amount * max(epoch, 1) if self.scale == "rate" else amount
+
+
+def main_metric(names: Iterable[str]) -> str:
+    """Return the metric, of some (at least one), by which a benchmark is told in brief."""
+    known = list(names)
+    return next((name for name in _MAIN if name in known), known[0])
 
 
 def target_of(metric: Metric, values: FloatArray) -> Target:

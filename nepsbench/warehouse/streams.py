@@ -58,7 +58,7 @@ def _refuse_overlap(ledger: tuple[StreamEntry, ...], new: tuple[StreamEntry, ...
         line, first, end = _span(wanted)
         for other_first, other_end, other in used.get(line, ()):
             if first < other_end and other_first < end:
-                free = _next_free(ledger, wanted.scheme)
+                free = next_free_stream(ledger, wanted.scheme)
                 raise StreamReuseError(
                     f"profile {wanted.profile} asks for words {wanted.first_word} to "
                     f"{wanted.end_word} of stream {wanted.taskid} ({wanted.scheme}), but profile "
@@ -68,12 +68,12 @@ def _refuse_overlap(ledger: tuple[StreamEntry, ...], new: tuple[StreamEntry, ...
                 )
 
 
-def _next_free(ledger: tuple[StreamEntry, ...], scheme: str) -> int:
+def next_free_stream(ledger: tuple[StreamEntry, ...], scheme: str = "jump") -> int:
     """Return the first stream of ``scheme`` behind everything that was used."""
     spans = [_span(entry) for entry in ledger]
     if scheme == "legacy-counter":
-        return -(-max(end for line, _, end in spans if line == 0) // _LEGACY_SHIFT)
-    return 1 + max(line for line, _, _ in spans)
+        return -(-max((end for line, _, end in spans if line == 0), default=0) // _LEGACY_SHIFT)
+    return 1 + max((line for line, _, _ in spans), default=-1)
 
 
 def _span(entry: StreamEntry) -> tuple[int, int, int]:

@@ -79,6 +79,14 @@ def campaign_form() -> dict[str, Param]:
             description="Weights to keep on the cluster: none, last (of each wave), best (by the "
             "validation metric), or every so many epochs, as: every 5.",
         ),
+        "portfolio": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "object"},
+            title="Portfolio",
+            description="Configurations to train instead of drawn ones, as JSON; what nepsbench "
+            "profile extend writes, for example. Empty: drawn.",
+        ),
     }
 
 

@@ -112,8 +112,11 @@ class SharedDriver:
         finally:
             # Without an await since the last look at the waiters: who comes now starts another.
             del _drivers[self._place]
-            await self._in_thread(self._seat.close)
+            # Closing gives the lease back: it must not be taken out of the thread's queue where
+            # the loop ends and cancels this task.
+            closing = self._thread.submit(self._seat.close)
             self._thread.shutdown(wait=False)
+            await asyncio.shield(asyncio.wrap_future(closing))
 
     async def _turn(self) -> None:
         """Tell what is known, if somebody came; tick, if it is time, and tell what is new."""

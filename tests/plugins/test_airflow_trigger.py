@@ -182,6 +182,25 @@ def test_a_killed_task_cancels_the_jobs_that_it_owns_and_no_others(
     assert "cancelled 1 jobs" in capsys.readouterr().out
 
 
+def test_a_loop_that_ends_while_its_driver_closes_gives_the_lease_back(ledger, endless):
+    endless("one")
+
+    async def end_early():
+        waiting = asyncio.create_task(events(trigger_for("one")))
+        await until(lambda: is_active(ledger, "one"))
+        (shared,) = shared_driver._drivers.values()
+        shared._thread.submit(time.sleep, 0.5)  # so that what comes next must queue
+        waiting.cancel()
+        await until(lambda: not shared_driver._drivers)
+
+    asyncio.run(end_early())
+    deadline = time.monotonic() + 10
+    while not ledger.lease("here", "another", 1.0):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    ledger.release("here", "another")
+
+
 def test_a_kill_that_is_itself_cancelled_goes_on(ledger, endless, monkeypatch):
     monkeypatch.setattr(triggers, "task_state", lambda _: "failed")
     endless("one")
