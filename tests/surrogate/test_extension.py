@@ -92,7 +92,9 @@ def test_expected_improvement_is_that_of_a_normal_where_the_scale_is_flat():
 
 
 def test_what_cannot_be_improved_and_a_pool_too_small_are_refused(data: TrainingData, pool):
-    with pytest.raises(NepsbenchError, match=r"no trial has a lr to improve; there are: .*test_acc"):
+    with pytest.raises(
+        NepsbenchError, match=r"no trial has a lr to improve; there are: .*test_acc"
+    ):
         propose(data, pool, metric="lr", count=2, seed=1)
     with pytest.raises(NepsbenchError, match="of 65 configurations, 5 are new"):
         propose(data, pool[: TRAINED + 5], metric="valid_acc", count=6, seed=1)
