@@ -78,11 +78,14 @@ class CampaignFolder:
 
 @dataclass(frozen=True)
 class RemoteFolder:
-    """A campaign's folder on the cluster, or an audit's, as text: another machine's path, maybe."""
+    """The folder of a campaign, an audit or a search of settings on the cluster.
+
+    As text: maybe another machine's path.
+    """
 
     root: str
     name: str
-    kind: Literal["campaigns", "audits"] = "campaigns"
+    kind: Literal["campaigns", "audits", "tuning"] = "campaigns"
 
     @property
     def path(self) -> str:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +19,9 @@ from nepsbench.notes import note_of
 from nepsbench.release import Request, build_release_from, info_of, views_as_source
 from nepsbench.spaces import get_space
 from nepsbench.surrogate import Card, FittedSurrogate, evaluate, fit
+from nepsbench.tuning.kept import tuned_settings
 from nepsbench.warehouse import open_warehouse
-from nepsbench.warehouse.commits import Commit
+from nepsbench.warehouse.commits import Commit, content_name
 
 
 def check_benchmark(benchmark: str, home: Path) -> None:
@@ -85,7 +84,7 @@ def publish_benchmark(
         if surrogate is not None:
             fitted = FittedSurrogate.load(surrogate, space)
         elif fit_surrogate or (fit_surrogate is None and "origin" not in info):
-            fitted = _judged(*benchmark_tables(benchmark, home), space=space.name)
+            fitted = judged_surrogate(benchmark, home)
         audit = _audit(benchmark, home)
         request = Request(benchmark, version, info, home / "releases", fitted, audit)
         return build_release_from(views_as_source(connection, space), request)
@@ -115,10 +114,17 @@ def _nothing_of(benchmark: str, home: Path) -> NepsbenchError:
     return NepsbenchError(f"{home}: the warehouse holds no trials of benchmark {benchmark!r}")
 
 
-def _judged(trials: pa.Table, epochs: pa.Table, *, space: str) -> FittedSurrogate:
-    """Return a surrogate of the tables with its scores on configurations not seen."""
-    card = evaluate(trials, epochs, space=space)
-    fitted = fit(trials, epochs, space=space)
+def judged_surrogate(benchmark: str, home: Path, *, threads: int = 1) -> FittedSurrogate:
+    """Return a surrogate with its scores on configurations not seen, by tuned settings if any are.
+
+    Raises:
+        NepsbenchError: If the warehouse holds too little of the benchmark.
+    """
+    trials, epochs = benchmark_tables(benchmark, home)
+    space = info_of(trials)["space"]
+    boosting = tuned_settings(benchmark, open_warehouse(home).commit.state_of(benchmark), home)
+    card = evaluate(trials, epochs, space=space, threads=threads, boosting=boosting)
+    fitted = fit(trials, epochs, space=space, threads=threads, boosting=boosting)
     return replace(fitted, card=card)
 
 
@@ -133,8 +139,7 @@ def fit_surrogate(campaign: Campaign, home: Path) -> FittedSurrogate:
     folder = _surrogate_folder(campaign, home)
     if (folder / "card.json").exists():
         return FittedSurrogate.load(folder, get_space(campaign.space))
-    trials, epochs = benchmark_tables(campaign.benchmark, home)
-    fitted = _judged(trials, epochs, space=campaign.space)
+    fitted = judged_surrogate(campaign.benchmark, home)
     building = folder.with_name(f".{folder.name}.part")
     with storage_errors(folder):
         fitted.save(building)
@@ -192,9 +197,10 @@ def _surrogate_folder(campaign: Campaign, home: Path) -> Path:
     """Return where the surrogate of the present tables is, or will be."""
     if (published := _published(campaign, home)) is not None:
         return published / "surrogate"
-    files = open_warehouse(home).commit.files
-    state = _state(f.sha256 for f in files if f.benchmark == campaign.benchmark)
-    return CampaignFolder(home, campaign.name).path / "surrogate" / state
+    state = open_warehouse(home).commit.state_of(campaign.benchmark)
+    settings = tuned_settings(campaign.benchmark, state, home)
+    name = state if settings is None else f"{state}-{content_name([repr(settings)])}"
+    return CampaignFolder(home, campaign.name).path / "surrogate" / name
 
 
 def _published(campaign: Campaign, home: Path) -> Path | None:
@@ -214,12 +220,7 @@ def _record(campaign: Campaign, home: Path) -> Path:
 
 def _own_state(campaign: Campaign, home: Path) -> str:
     files = open_warehouse(home).commit.files
-    return _state(f.sha256 for f in files if f.profile == campaign.name)
-
-
-def _state(hashes: Iterable[str]) -> str:
-    """Return a name for the content of tables with these hashes."""
-    return sha256("".join(sorted(hashes)).encode()).hexdigest()[:16]
+    return content_name(f.sha256 for f in files if f.profile == campaign.name)
 
 
 def _drop_others(kept: Path) -> None:

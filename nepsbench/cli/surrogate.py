@@ -1,4 +1,4 @@
-"""``nepsbench surrogate``: Fit, judge and compare surrogates."""
+"""``nepsbench surrogate``: Fit, judge, tune and compare surrogates."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from nepsbench.surrogate import Card, FittedSurrogate
     from nepsbench.surrogate.rivals import Rivals
 
-app = typer.Typer(help="Fit, judge and compare surrogates.", no_args_is_help=True)
+app = typer.Typer(help="Fit, judge, tune and compare surrogates.", no_args_is_help=True)
 
 
 @app.callback()
 def surrogate() -> None:
-    """Fit, judge and compare surrogates."""
+    """Fit, judge, tune and compare surrogates."""
 
 
 @app.command("fit")
@@ -32,20 +32,63 @@ def fit_surrogate(
 
     Example: nepsbench surrogate fit --benchmark nepsbench101-digits -o surrogate
     """
-    from dataclasses import replace
-
-    from nepsbench.campaign.publish import benchmark_tables
+    from nepsbench.campaign.publish import judged_surrogate
     from nepsbench.home import data_home
-    from nepsbench.release import info_of
-    from nepsbench.surrogate import evaluate, fit
 
-    trials, epochs = benchmark_tables(benchmark, data_home(home))
-    space = info_of(trials)["space"]
-    card = evaluate(trials, epochs, space=space, threads=threads)
-    fitted = fit(trials, epochs, space=space, threads=threads)
-    replace(fitted, card=card).save(output)
-    for line in score_lines(card):
+    fitted = judged_surrogate(benchmark, data_home(home), threads=threads)
+    fitted.save(output)
+    for line in score_lines(fitted.card or {}):
         typer.echo(line)
+
+
+@app.command("tune")
+def tune(
+    benchmark: str = typer.Argument(help="A benchmark of the warehouse."),
+    rounds: int = typer.Option(4, min=1, help="How often Optuna is told what came out."),
+    parallel: int = typer.Option(8, min=1, help="Settings of a round, each a task of a job."),
+    folds: int = typer.Option(3, min=1, help="Splits by which each is judged."),
+    metric: str = typer.Option("", help="What counts. Default: the main one."),
+    seed: int | None = typer.Option(None, min=0, help="Of Optuna, splits and fits."),
+    cluster: str = typer.Option("local", help="Where the jobs run."),
+    home: Path | None = typer.Option(None, help="Data home. Default: NEPSBENCH_HOME."),
+) -> None:
+    """Search a surrogate's settings on a cluster; fits on the same tables use them from then on.
+
+    What the card is made of is held out of the search, too. Run again, it goes on where it stopped.
+
+    Example: nepsbench surrogate tune nepsbench101-digits --rounds 6
+    """
+    from nepsbench.cluster import load_cluster, open_cluster
+    from nepsbench.home import data_home
+    from nepsbench.tuning.form import parse_tuning
+    from nepsbench.tuning.run import run_tuning
+
+    form = parse_tuning(
+        {
+            "benchmark": benchmark,
+            "rounds": rounds,
+            "parallel": parallel,
+            "folds": folds,
+            "metric": metric,
+            "seed": seed,
+            "cluster": cluster,
+        }
+    )
+    with open_cluster(load_cluster(form.cluster)) as opened:
+        found = run_tuning(form, data_home(home), opened, say=typer.echo)
+    typer.echo(f"{found.path}: tau {found.score:.4f}, without a search {found.default_score:.4f}")
+    typer.echo("fit with them: nepsbench surrogate fit, or a release of a new version")
+
+
+@app.command("score-here", hidden=True)
+def score_here(
+    job: Path = typer.Argument(help="The job's folder."),
+    task: int = typer.Option(0, min=0, envvar="NEPSBENCH_WORKER", help="Which settings, from 0."),
+) -> None:
+    """Judge one setting: what runs inside a task of a tuning job."""
+    from nepsbench.tuning.scoring_here import score_here as run_here
+
+    typer.echo(f"tau {run_here(job, task):.4f}")
 
 
 @app.command("compare")

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Raised with every change of what a card means.
 CARD_VERSION = 2
+#: The part of the configurations that a card is made of.
+HELD_OUT = 0.2
 _EPOCHS_SHOWN = 10
 _POINTS_SHOWN = 400
 
@@ -74,7 +76,7 @@ def evaluate(
     space: str,
     seed: int = DEFAULT_SEED,
     threads: int = 1,
-    held_out: float = 0.2,
+    held_out: float = HELD_OUT,
     boosting: Boosting | None = None,
 ) -> Card:
     """Fit on a part of the configurations, and score the predictions for the others.
@@ -91,10 +93,17 @@ def evaluate(
         NepsbenchError: If there are fewer than two configurations, or an extra is not installed.
     """
     data = collect(trials, epochs, get_space(space))
-    test = hold_out(data.groups, part=held_out, seed=seed)
+    test = held_out_of(data, part=held_out, seed=seed)
     boosting = boosting or Boosting.for_size(len(np.unique(data.groups[~test])))
     fitted = fit_part(data, ~test, seed=seed, threads=threads, boosting=boosting)
     return card_of(Judged(fitted, data, test, boosting, seed, threads), held_out=held_out)
+
+
+def held_out_of(
+    data: TrainingData, *, part: float = HELD_OUT, seed: int = DEFAULT_SEED
+) -> NDArray[np.bool_]:
+    """Return the trials that a card is made of, and that nothing else may look at."""
+    return hold_out(data.groups, part=part, seed=seed)
 
 
 def card_of(judged: Judged, *, held_out: float) -> Card:

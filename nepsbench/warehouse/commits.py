@@ -7,7 +7,7 @@ appears by one rename, so that a reader or a crash meets either the old state or
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from hashlib import sha256
 from pathlib import Path
@@ -102,6 +102,10 @@ class Commit(Section):
             and profile in (None, entry.profile)
         )
 
+    def state_of(self, benchmark: str) -> str:
+        """Return a name for the content of a benchmark's tables."""
+        return content_name(entry.sha256 for entry in self.select(benchmark=benchmark))
+
     def following(
         self,
         *,
@@ -117,6 +121,11 @@ class Commit(Section):
             streams=self.streams if streams is None else streams,
             imports=self.imports if imports is None else imports,
         )
+
+
+def content_name(hashes: Iterable[str]) -> str:
+    """Return a name for files with these hashes, whatever their order."""
+    return sha256("".join(sorted(hashes)).encode()).hexdigest()[:16]
 
 
 def newest_commit(home: Path) -> Commit:
