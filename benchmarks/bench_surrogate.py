@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from benchmarks.figure import Figure
 
@@ -29,11 +30,19 @@ def figures() -> list[Figure]:
             bounds={"missed": 0},
             runs=1,
         ),
+        Figure(
+            name="surrogate-against-jahs",
+            title=f"The same, beside XGBoost served in the manner of JAHS-Bench-201: a pandas row, "
+            f"an encoder's pipeline and 500 trees for each of {METRICS} metrics",
+            command=(str(Path(__file__).with_name("jahs_serving.py")),),
+            bounds={"ours / theirs, a query": 0.1, "ours / theirs, a curve": 0.1},
+            runs=1,
+        ),
     ]
 
 
-def measure_serving() -> None:
-    """Fit on made-up curves of 400 configurations, and ask."""
+def asked_and_fitted() -> tuple[Any, Any, Any]:
+    """Return a surrogate of made-up curves of 400 configurations, and codes and epochs to ask."""
     sys.path.insert(0, str(Path(__file__).parent.parent))
     import numpy as np
 
@@ -43,7 +52,12 @@ def measure_serving() -> None:
     fitted = fit(*plain_tables(400, epochs=12), space=SPACE.name)
     words = np.random.Philox(9).random_raw(ROWS * SPACE.words_per_draw)
     codes = SPACE.draw(words.reshape(ROWS, -1))
-    epochs = np.random.default_rng(9).integers(1, 13, ROWS).astype(np.float64)
+    return fitted, codes, np.random.default_rng(9).integers(1, 13, ROWS).astype(np.float64)
+
+
+def measure_serving() -> None:
+    """Fit, and ask."""
+    fitted, codes, epochs = asked_and_fitted()
     differs = _difference_from_catboost(fitted, codes[:5000], epochs[:5000])
     asked = iter(codes)
     report = {
