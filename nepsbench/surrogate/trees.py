@@ -1,13 +1,13 @@
 """CatBoost's oblivious trees in numpy: all splits on a level of a tree are the same.
 
 So a tree of depth d is d comparisons, whose results are the bits of a leaf's number. Each distinct
-comparison of all trees is made once. For many rows, neighbouring trees are joined into one whose
-leaves hold their sums, as long as it has few splits: then a row asks for fewer leaves.
+comparison of all trees is made once. For many rows, trees that ask much the same are joined into
+one whose leaves hold their sums, as long as it has few splits: then a row asks for fewer leaves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias
@@ -164,23 +164,40 @@ class Joined:
 
 
 def join(leaf: FloatArray, places: _Ints) -> Joined:
-    """Join neighbouring trees while they have few distinct splits.
+    """Join trees that ask much the same, while they have few distinct splits.
 
     Args:
         leaf: Values of leaves, shape (trees, 2**depth).
         places: The split of each level, shape (trees, depth).
     """
-    groups: list[tuple[list[int], list[int]]] = []
-    for tree, splits in enumerate(places.tolist()):
-        if groups:
-            union = list(dict.fromkeys([*groups[-1][0], *splits]))
-            if len(union) <= _JOINED_SPLITS:
-                groups[-1] = (union, [*groups[-1][1], tree])
-                continue
-        groups.append((list(dict.fromkeys(splits)), [tree]))
+    groups = list(_groups(places))
     leaves = [_sums_of_leaves(leaf, places, union, trees) for union, trees in groups]
     padded = [[*union, *[union[0]] * (_JOINED_SPLITS - len(union))] for union, _ in groups]
     return Joined(np.array(padded, dtype=np.intp).T.copy(), np.array(leaves))
+
+
+def _groups(places: _Ints) -> Iterator[tuple[list[int], list[int]]]:
+    """Yield the splits and the trees of each joined tree.
+
+    The first tree that is left takes in, one after another, the one that adds fewest splits.
+    """
+    count = len(places)
+    asks = np.zeros((count, int(places.max()) + 1), dtype=bool)
+    asks[np.arange(count)[:, np.newaxis], places] = True
+    free = np.ones(count, dtype=bool)
+    while free.any():
+        first = int(free.argmax())
+        free[first] = False
+        union, trees = asks[first].copy(), [first]
+        # Splits that a tree would add; what is taken adds more than there is room for.
+        added = np.where(free, (asks & ~union).sum(axis=1), _JOINED_SPLITS + 1)
+        while union.sum() + added.min() <= _JOINED_SPLITS:
+            best = int(added.argmin())
+            free[best] = False
+            union |= asks[best]
+            trees.append(best)
+            added = np.where(free, (asks & ~union).sum(axis=1), _JOINED_SPLITS + 1)
+        yield np.flatnonzero(union).tolist(), trees
 
 
 def _sums_of_leaves(
