@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import exp
@@ -22,6 +22,7 @@ from nepsbench.surrogate.forest import Forest
 from nepsbench.surrogate.noise import Noise
 from nepsbench.surrogate.region import Region
 from nepsbench.surrogate.storage import TREES, read_trees, write_trees
+from nepsbench.surrogate.tabled import TabledTrees, tabled
 from nepsbench.surrogate.trees import Trees
 
 Card = dict[str, Any]
@@ -72,14 +73,34 @@ class FittedSurrogate:
     def _predict(
         self, names: tuple[str, ...], codes: FloatArray, epochs: FloatArray
     ) -> dict[str, FloatArray]:
+        known = {name: self._tabled_trees(name) for name in names}
+        found = {name: t.predict(codes, epochs) for name, t in known.items() if t is not None}
+        if others := [name for name in names if name not in found]:
+            found |= self._by_features(others, codes, epochs)
+        targets = self.encoder.targets
+        return {name: targets[name].inverse(found[name], epochs) for name in names}
+
+    def _by_features(
+        self, names: Sequence[str], codes: FloatArray, epochs: FloatArray
+    ) -> dict[str, FloatArray]:
+        """Return what trees say of some metrics, on the learning scale."""
         found = {name: np.empty(len(codes)) for name in names}
         for start in range(0, len(codes), _CHUNK):
             rows = slice(start, start + _CHUNK)
             features = self.encoder.features(codes[rows], epochs[rows])
             for name, values in found.items():
                 values[rows] = self.trees[name].predict(features)
-        targets = self.encoder.targets
-        return {name: targets[name].inverse(values, epochs) for name, values in found.items()}
+        return found
+
+    def _tabled_trees(self, name: str) -> TabledTrees | None:
+        """Return a metric's trees that need no features; made on first use."""
+        if name not in self._tabled:
+            self._tabled[name] = tabled(self.trees[name], self.encoder.map)
+        return self._tabled[name]
+
+    @cached_property
+    def _tabled(self) -> dict[str, TabledTrees | None]:
+        return {}
 
     def at(self, codes: FloatArray, epoch: int) -> dict[str, float]:
         """Return the predicted metrics of one encoded configuration, shape (parameters,)."""

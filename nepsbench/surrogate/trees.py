@@ -64,8 +64,19 @@ class Trees:
         ends = [*first[1:].tolist(), len(self._splits[0])]
         return list(zip(features.tolist(), first.tolist(), ends, strict=True))
 
+    @property
+    def split_feature(self) -> _Ints:
+        """The feature of each distinct split, shape (splits,); sorted by feature, then border."""
+        return self._splits[0]
+
+    @property
+    def split_border(self) -> Features:
+        """The border of each distinct split, shape (splits,)."""
+        return self._splits[1]
+
     @cached_property
-    def _joined(self) -> Joined:
+    def joined(self) -> Joined:
+        """Fewer trees that say the same, for many rows."""
         return join(self.leaf, self._splits[2])
 
     def predict(self, features: Features) -> FloatArray:
@@ -78,13 +89,13 @@ class Trees:
                 f"trees have a depth of at most {_JOINED_SPLITS}, not {self.depth}"
             )
         result = np.empty(len(features))
-        room = Workspace.of(len(border), len(self._joined.leaves), min(_CHUNK, len(features)))
+        room = Workspace.of(len(border), len(self.joined.leaves), min(_CHUNK, len(features)))
         for start in range(0, len(features), _CHUNK):
             rows = features[start : start + _CHUNK].T
             part = room.for_rows(rows.shape[1])
             for column, first, end in self._runs:
                 np.greater(rows[column], border[first:end, np.newaxis], out=part.above[first:end])
-            result[start : start + _CHUNK] = self._joined.sums(part)
+            result[start : start + _CHUNK] = self.joined.sums(part)
         return result + self.bias
 
 

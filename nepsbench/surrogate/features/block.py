@@ -22,10 +22,25 @@ class Block:
     Attributes:
         names: One a feature.
         values: From encoded configurations, shape (rows, parameters), to shape (names, rows).
+        keyed: The same by a key, where they follow from one.
     """
 
     names: tuple[str, ...]
     values: Callable[[FloatArray], Features]
+    keyed: Keyed | None = None
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """How features follow from a key, of which there are not too many to list.
+
+    Attributes:
+        keys: From encoded configurations, shape (rows, parameters), to keys, shape (rows,).
+        table: Makes the features of all keys, shape (names, keys).
+    """
+
+    keys: Callable[[FloatArray], NDArray[np.intp]]
+    table: Callable[[], Features]
 
 
 def stacked(columns: Mapping[str, NDArray[Any]]) -> tuple[tuple[str, ...], Features]:

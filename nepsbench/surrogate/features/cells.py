@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from nepsbench.spaces.cells import NATS_EDGES, NATS_OPERATIONS
 from nepsbench.spaces.parameters import Categorical, FloatArray
 from nepsbench.spaces.space import Space
-from nepsbench.surrogate.features.block import Block, Features, stacked
+from nepsbench.surrogate.features.block import Block, Features, Keyed, stacked
 
 #: The four paths from node 0 to node 3, as places in the edge order of NAS-Bench-201.
 PATHS = ((3,), (0, 4), (1, 5), (0, 2, 5))
@@ -44,7 +44,8 @@ def cell_block(space: Space, edges: tuple[str, ...]) -> Block:
     """
     columns = np.array([space.names.index(name) for name in edges])
     numbers = edge_numbers(space, edges)
-    return Block(cell_table()[0], partial(_look_up, columns, numbers))
+    keyed = Keyed(partial(cell_numbers, columns, numbers), lambda: cell_table()[1])
+    return Block(cell_table()[0], partial(_look_up, columns, numbers), keyed)
 
 
 def edge_numbers(space: Space, edges: tuple[str, ...]) -> _Ints:

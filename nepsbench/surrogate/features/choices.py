@@ -6,7 +6,7 @@ of two choices, one says all. Reals are on the scale on which they are drawn.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 
 import numpy as np
@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from nepsbench.spaces.parameters import Categorical, Float, FloatArray, Scalar
 from nepsbench.spaces.space import Space
-from nepsbench.surrogate.features.block import Block, Features
+from nepsbench.surrogate.features.block import Block, Features, Keyed
 
 #: Choices of numbers are one-hot, too, up to this many.
 _FEW = 8
+#: Combinations of choices whose features are listed, at most.
+_MOST_KEYS = 1 << 14
 
 
 def parameter_blocks(space: Space, *, without: Collection[str] = ()) -> list[Block]:
@@ -49,8 +51,32 @@ def _choices(space: Space, kept: Collection[str], *, nominal: Collection[str]) -
     if not names:
         return []
     places = np.array(starts, dtype=np.intp)[:, np.newaxis]
-    known = np.array(table, dtype=np.float32)
-    return [Block(tuple(names), partial(_look_up, known, np.array(columns), places))]
+    known = partial(_look_up, np.array(table, dtype=np.float32), np.array(columns), places)
+    return [Block(tuple(names), known, _keyed(space, sorted(set(columns)), known))]
+
+
+def _keyed(
+    space: Space, columns: list[int], values: Callable[[FloatArray], Features]
+) -> Keyed | None:
+    """Return the features of all combinations of choices, unless there are too many of these."""
+    parameters = [space.parameters[column] for column in columns]
+    sizes = [len(each.choices) for each in parameters if isinstance(each, Categorical)]
+    steps = np.cumprod([1, *sizes[:0:-1]])[::-1]
+    if (count := int(np.prod(sizes))) > _MOST_KEYS:
+        return None
+
+    def table() -> Features:
+        codes = np.zeros((count, len(space.parameters)))
+        codes[:, columns] = np.stack(np.unravel_index(np.arange(count), sizes), axis=1)
+        return values(codes)
+
+    return Keyed(partial(_number_of, np.array(columns), steps), table)
+
+
+def _number_of(
+    columns: NDArray[np.intp], steps: NDArray[np.intp], codes: FloatArray
+) -> NDArray[np.intp]:
+    return (steps @ codes.T.take(columns, axis=0)).astype(np.intp)
 
 
 def _reals(space: Space, kept: Collection[str]) -> list[Block]:

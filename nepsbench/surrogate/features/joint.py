@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nepsbench.spaces.nepsbench101 import OPERATIONS, SPACE
 from nepsbench.spaces.nepsbench101_cost import flops
 from nepsbench.spaces.parameters import Categorical, FloatArray
-from nepsbench.surrogate.features.block import Block, Features
+from nepsbench.surrogate.features.block import Block, Features, Keyed
 from nepsbench.surrogate.features.cells import cell_numbers, cell_weights, edge_numbers
 
 _FIDELITIES = tuple(SPACE.names.index(name) for name in SPACE.fidelities)
@@ -29,19 +29,39 @@ def cost_block(edges: tuple[str, ...]) -> Block:
         edges: The cell's parameters in the edge order of NAS-Bench-201.
     """
     columns = np.array([SPACE.names.index(name) for name in edges])
-    costs = partial(_costs, columns, edge_numbers(SPACE, edges))
-    return Block(("log_flops", "log_params"), costs)
+    keys = partial(_keys, columns, edge_numbers(SPACE, edges))
+
+    def costs(codes: FloatArray) -> Features:
+        found: Features = _cost_table().take(keys(codes), axis=1)
+        return found
+
+    return Block(("log_flops", "log_params"), costs, Keyed(keys, _cost_table))
 
 
-def _costs(columns: NDArray[np.int64], numbers: NDArray[np.int64], codes: FloatArray) -> Features:
-    weights = cell_weights().take(cell_numbers(columns, numbers, codes))
+def _keys(
+    columns: NDArray[np.int64], numbers: NDArray[np.int64], codes: FloatArray
+) -> NDArray[np.intp]:
+    """Return a number for each row's fidelities and the weights of its cell."""
     place = codes[:, _FIDELITIES[0]]
     for column, count in zip(_FIDELITIES[1:], _CHOICES[1:], strict=True):
         place = place * count + codes[:, column]
+    weights = cell_weights().take(cell_numbers(columns, numbers, codes))
+    return (place * _most_weights() + weights).astype(np.intp)
+
+
+@cache
+def _cost_table() -> Features:
+    """Return the features of all keys, shape (2, keys)."""
     fixed, each = _lines()
-    chosen = place.astype(np.intp)
-    costs = fixed.take(chosen, axis=1) + each.take(chosen, axis=1) * weights
-    return np.log10(costs).astype(np.float32)
+    weights = np.arange(_most_weights())
+    costs = fixed[..., np.newaxis] + each[..., np.newaxis] * weights
+    return np.log10(costs).astype(np.float32).reshape(len(costs), -1)
+
+
+@cache
+def _most_weights() -> int:
+    """Return one more than the most weights of a cell."""
+    return int(cell_weights().max()) + 1
 
 
 @cache
