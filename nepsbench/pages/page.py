@@ -40,7 +40,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Cell]], *, digits: int = 
         rows: A number is rounded to ``digits`` digits, None and NaN are shown as unknown.
         digits: Significant digits.
     """
-    names = "".join(f"<th>{escape(name)}</th>" for name in head)
+    first = rows[0] if rows else [""] * len(head)
+    names = "".join(_head(name, cell) for name, cell in zip(head, first, strict=True))
     body = "".join(_row(row, digits) for row in rows)
     return Html(
         f'<div class="scroll"><table><thead><tr>{names}</tr></thead>'
@@ -58,6 +59,12 @@ def shown(value: float | None, digits: int = 4) -> str:
     if value is None or math.isnan(value):
         return UNKNOWN
     return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}g}"
+
+
+def _head(name: str, below: Cell) -> str:
+    """Return a column's heading, above its cells: what is typed stands on the left."""
+    aligned = ' class="typed"' if isinstance(below, Html) else ""
+    return f"<th{aligned}>{escape(name)}</th>"
 
 
 def _row(row: Sequence[Cell], digits: int) -> str:

@@ -25,6 +25,7 @@ _OPTIMISERS = {
     "optuna_nsga2": ("libraries.optuna", "OptunaNsga2"),
     "smac": ("libraries.smac", "Smac"),
     "syne_tune": ("libraries.syne_tune", "SyneTune"),
+    "neps": ("libraries.neps", "Neps"),
 }
 
 

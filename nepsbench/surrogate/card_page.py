@@ -81,6 +81,8 @@ def _by_epoch(card: Mapping[str, Any]) -> str:
         [f"{each['fidelity']} = {each['value']}", each["rows"], *_scores(each)]
         for each in main["by_fidelity"]
     ]
+    if not (plot or rows):
+        return ""
     fidelities = f"<div>{table(['fidelity', 'rows', *_SCORES.values()], rows)}</div>"
     return (
         f"<section><h2>{escape(_label(main['metric']))} by epoch and fidelity</h2>"

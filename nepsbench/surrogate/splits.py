@@ -11,9 +11,15 @@ from nepsbench.errors import NepsbenchError
 from nepsbench.spaces import Categorical, Space
 from nepsbench.spaces.parameters import FloatArray
 
+#: How many times the mean size a group may have to be held out.
+_MANY_TIMES = 20
+
 
 def hold_out(groups: NDArray[np.int64], *, part: float, seed: int) -> NDArray[np.bool_]:
     """Return which trials are held out; a group is never on both sides.
+
+    A group of many times the usual size is never held out: the hundreds of cells of NAS-Bench-201
+    that compute nothing are one architecture, and would be half of the judgement.
 
     Args:
         groups: A number for each trial, equal for what belongs together, shape (trials,).
@@ -23,14 +29,15 @@ def hold_out(groups: NDArray[np.int64], *, part: float, seed: int) -> NDArray[np
     Raises:
         NepsbenchError: If there are fewer than two groups.
     """
-    distinct, which = np.unique(groups, return_inverse=True)
+    distinct, which, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     if len(distinct) < 2:
         raise NepsbenchError("a surrogate can be judged on two configurations or more, not on one")
     count = min(max(1, round(part * len(distinct))), len(distinct) - 1)
     # Sorting raw Philox words, not Generator.permutation: numpy keeps the words for ever.
     order = np.argsort(np.random.Philox(seed).random_raw(len(distinct)), kind="stable")
+    usual = sizes <= _MANY_TIMES * sizes.mean()
     is_held_out = np.zeros(len(distinct), dtype=bool)
-    is_held_out[order[:count]] = True
+    is_held_out[order[usual[order]][:count]] = True
     return is_held_out[which]
 
 

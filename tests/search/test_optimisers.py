@@ -231,3 +231,19 @@ def test_smac_asks_the_same_again():
     assert len(set(errors)) > 2
     again = Session.from_json(session.to_json(), problem(MIXED))
     assert again.to_json() == session.to_json()
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "count"),
+    [("regularized_evolution", 60), ("random_search", 40), ("bayesian_optimization", 7)],
+)
+def test_neps_asks_the_same_again_and_leaves_the_process_its_draws(algorithm, count):
+    library("neps")
+    made = {"seed": 1, "arguments": {"algorithm": algorithm}}
+    session = Session("neps", problem(MIXED), **made)
+    random.seed(7)  # the library, when it is imported, draws as it likes
+    errors = list(search(session, TinyBenchmark(MIXED), count))
+    assert random.random() == random.Random(7).random()
+    assert len(set(errors)) > 3
+    again = Session.from_json(session.to_json(), problem(MIXED))
+    assert again.to_json() == session.to_json()

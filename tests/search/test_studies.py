@@ -48,7 +48,7 @@ STUDY = {
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A data home with a release of forty configurations of a real-valued space."""
+    """A data home with a release of forty configurations, on which the study ``small`` was run."""
     folder = tmp_path_factory.mktemp("home")
     trials, epochs = plain_tables(40)
     build_release(
@@ -56,6 +56,7 @@ def home(tmp_path_factory):
         surrogate=fit(trials, epochs, space="nepsbench101", boosting=Boosting(iterations=20)),
         card=None, target=folder / "releases",
     )  # fmt: skip
+    run_study(study(), folder)
     return folder
 
 
@@ -64,7 +65,6 @@ def study(**changes):
 
 
 def test_a_study_becomes_a_row_an_evaluation_with_what_made_it(home):
-    run_study(study(), home)
     read, table, made = load_study("small", home)
     assert read == study()
     assert table.num_rows == 3 * 3 * 12
@@ -279,6 +279,7 @@ def test_the_command_runs_reports_and_reproduces(home, tmp_path, monkeypatch):
 
 def test_the_leaderboard_is_one_page_that_needs_nothing_else(home, monkeypatch):
     monkeypatch.setenv("NEPSBENCH_HOME", str(home))
+    run_study(study(study="two"), home)
     CliRunner().invoke(app, ["search", "report", "small", "two"])
     page = (home / "searches/small+two/leaderboard.html").read_text()
     assert page.count("<svg viewBox") == 2 * 4 + 1

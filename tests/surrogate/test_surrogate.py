@@ -290,3 +290,11 @@ def test_isomorphic_cells_are_on_one_side() -> None:
     codes = np.array([SPACE.encode(each) for each in (twin, other, SPACE.defaults)])
     groups = replace(data, codes=codes).groups
     assert groups[0] == groups[1] != groups[2]
+
+
+def test_an_architecture_of_hundreds_of_trials_is_never_held_out() -> None:
+    groups = np.concatenate([np.zeros(500, dtype=np.int64), np.arange(1, 400)])
+    for seed in range(20):
+        out = hold_out(groups, part=0.2, seed=seed)
+        assert not out[:500].any()
+        assert out.sum() == 80
