@@ -120,8 +120,9 @@ def _plain(config: Mapping[str, Any], space: Space) -> dict[str, Any]:
     for key, value in config.items():
         name, resolved, _ = key.rpartition("Resolvable.")[2].partition("::")
         parameter = space.parameter(name)
-        is_place = bool(resolved) and isinstance(parameter, Categorical)
-        found[name] = parameter.choices[value] if is_place else value
+        if resolved and isinstance(parameter, Categorical):
+            value = parameter.choices[value]
+        found[name] = value
     return found
 
 
