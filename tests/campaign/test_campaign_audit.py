@@ -91,7 +91,7 @@ def attempts(home):
 
 def test_a_share_of_the_table_is_trained_again_to_the_same_bits(home, place):
     before = attempts(home)
-    found = reproduce(home, CAMPAIGN.benchmark, "--number", 3, "--seed", 1)
+    found = reproduce(home, CAMPAIGN.benchmark, "--number", 3, "--seed", 11)  # no other test's
     assert found["verdicts"] == {"exact": 3, "tolerable": 0, "drifted": 0, "failed": 0}
     assert (found["population"], found["passed"], found["damage"]) == (4, True, None)
     assert {trial["epochs"] for trial in found["trials"]} == {2}

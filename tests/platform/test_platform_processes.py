@@ -99,8 +99,13 @@ def test_an_interruption_while_starting_comes_after_the_process_is_remembered(
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(subprocess, "Popen", InterruptedPopen)
-    with pytest.raises(KeyboardInterrupt):
-        start_shell("sleep 60", tmp_path)
+    # A shell without job control has background processes ignore Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start_shell("sleep 60", tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
     process = recall(tmp_path / "process.json")
     assert process is not None
     assert process.is_alive()

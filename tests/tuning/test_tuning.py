@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -39,12 +41,22 @@ def cluster_at(root: Path) -> Cluster:
 
 
 @pytest.fixture(scope="module")
-def searched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Tuned]:
+def first(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Tuned]:
     """A warehouse of 40 trials, and what two rounds of three settings found."""
     home = tmp_path_factory.mktemp("home")
     open_warehouse(home).ingest(NAME, *plain_tables(40))
     with cluster_at(home / "cluster") as cluster:
         return home, run_tuning(FORM, home, cluster, say=quiet)
+
+
+@pytest.fixture
+def searched(first: tuple[Path, Tuned], tmp_path: Path) -> tuple[Path, Tuned]:
+    """A copy of it that a test may go on with, the cluster's folder at its old place."""
+    home, found = first
+    shutil.copytree(home, tmp_path / "home", ignore=shutil.ignore_patterns("cluster"))
+    (tmp_path / "home/cluster").symlink_to(home / "cluster")
+    path = tmp_path / "home" / found.path.relative_to(home)
+    return tmp_path / "home", replace(found, path=path)
 
 
 def test_the_best_is_kept_and_no_worse_than_the_default(searched: tuple[Path, Tuned]):
