@@ -7,7 +7,7 @@ STAMP := $(VENV)/.complete
 CLUSTER ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo test test-slow test-faults lint format bench slurm-up slurm-down lock clean
+.PHONY: help setup up down status demo unit test test-slow test-faults lint format bench slurm-up slurm-down lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ demo: $(STAMP)  ## Regenerate a small benchmark, from the form to the answer (CL
 
 status: $(STAMP)  ## Show each service, its process, port and health
 	@$(BIN)/python -m include.platform status
+
+unit: $(STAMP)  ## Run the tests of single parts, in 2 minutes (ARGS="-k word" to choose)
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/integration --ignore=tests/faults -m "not whole" $(ARGS)
 
 # Integration and faults come last, in lanes: each has servers and clusters of its own, and mostly waits.
 test: $(STAMP)  ## Run the tests; those of SLURM where it is installed (ARGS="-k word" to choose)

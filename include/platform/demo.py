@@ -161,6 +161,8 @@ def _training(platform: Platform, campaign: Campaign) -> str:
     if done.returncode != 0:
         return ""
     found = json.loads(done.stdout)
+    if not found["planned"]:
+        return ""
     return (
         f"wave to {found['wave']} epochs: {found['left']} of {found['planned']} trials done, "
         f"{found['epochs']} epochs trained"

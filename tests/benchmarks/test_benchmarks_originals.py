@@ -14,6 +14,8 @@ from benchmarks.originals_tables import write_nni
 from benchmarks.results import row
 from benchmarks.theirs import NNI_QUERY, nni_arch
 
+pytestmark = pytest.mark.whole
+
 
 def test_without_an_index_the_comparison_is_skipped_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -18,6 +18,8 @@ from nepsbench.errors import NepsbenchError, VersionMismatchError
 from nepsbench.release import read_manifest, verify_release
 from nepsbench.warehouse import open_warehouse
 
+pytestmark = pytest.mark.whole
+
 RELEASE = f"{CAMPAIGN.benchmark}@1.0.0"
 
 

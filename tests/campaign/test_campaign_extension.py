@@ -12,6 +12,8 @@ from nepsbench.errors import NepsbenchError
 from nepsbench.sampling import create_profile
 from nepsbench.warehouse import open_warehouse
 
+pytestmark = pytest.mark.whole
+
 
 def test_the_proposal_is_trained_and_lands_in_a_release_of_its_own(whole, tmp_path):
     form = tmp_path / "next.json"

@@ -27,6 +27,8 @@ from nepsbench.errors import (
 )
 from nepsbench.warehouse import open_warehouse
 
+pytestmark = pytest.mark.whole
+
 
 def test_every_trial_and_epoch_is_in_the_warehouse(finished):
     home, _ = finished

@@ -21,6 +21,8 @@ from nepsbench.release import build_release
 from nepsbench.spaces.networks import count_params
 from nepsbench.warehouse import open_warehouse
 
+pytestmark = pytest.mark.whole
+
 FORM = {"streams": 1, "samples": 1, "waves": "1", "name": "kept", "keep_weights": "last"}
 CAMPAIGN = parse_campaign(FORM)
 

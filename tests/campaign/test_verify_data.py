@@ -17,6 +17,8 @@ from nepsbench.errors import NepsbenchError, SpecError
 from nepsbench.journal import read_journal
 from nepsbench.warehouse import open_warehouse
 
+pytestmark = pytest.mark.whole
+
 LOST, BROKEN, OLD = (0, 1), (0, 2), (1, 1)
 
 

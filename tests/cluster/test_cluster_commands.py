@@ -19,6 +19,8 @@ from nepsbench.cluster.ledger import open_ledger
 from nepsbench.cluster.waiting import drive
 from nepsbench.errors import SpecError
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):

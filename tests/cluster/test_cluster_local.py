@@ -25,6 +25,8 @@ from nepsbench.cluster import (
 from nepsbench.cluster.local import LocalTransport
 from nepsbench.errors import ClusterError
 
+pytestmark = pytest.mark.whole
+
 NASTY = "a b'c\"d\ne $(touch /tmp/pwned) `id` ; & | * \\ ~ % é"
 CONTAINER = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
 PROVEN = "echo data > file; { echo '# progress 4'; sha256sum file; } > proof"

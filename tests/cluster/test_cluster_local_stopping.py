@@ -6,7 +6,11 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from nepsbench.cluster import Place
+
+pytestmark = pytest.mark.whole
 
 DEAF = "trap '' TERM USR1; touch deaf; while :; do sleep 0.1; done"
 

@@ -7,6 +7,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -16,6 +17,8 @@ from nepsbench.cluster.interface import Job, Resources
 from nepsbench.cluster.judgement import Patience
 from nepsbench.cluster.ledger import Ledger, LostLeaseError
 from tests.cluster.cluster_model import ModelCluster, Site, Task
+
+pytestmark = pytest.mark.whole
 
 KEYS = [f"job-{n}" for n in range(5)]
 PATIENCE = Patience(lost=30, sent=60)

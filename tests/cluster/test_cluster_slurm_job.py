@@ -14,6 +14,8 @@ from slurm_site import TOKEN, Site, submission
 
 from nepsbench.cluster import End, Place, Submission
 
+pytestmark = pytest.mark.whole
+
 #: Runs the tasks as srun does: the worst exit code is its own.
 SRUN = """
 while [ "$1" != bash ]; do

@@ -17,6 +17,8 @@ from nepsbench.home import data_home
 from nepsbench_airflow import driver_seat, shared_driver, triggers
 from nepsbench_airflow.triggers import ClusterJobsTrigger
 
+pytestmark = pytest.mark.whole
+
 FIRST, SECOND = "d/r/t#1", "d/r/t#2"
 
 

@@ -9,6 +9,8 @@ from nepsbench.release import verify_release
 from nepsbench.warehouse import open_warehouse
 from tests.tiny_benchmark import NAME, plain_tables
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:

@@ -17,6 +17,8 @@ from nepsbench.warehouse.importing import import_table
 from tests.warehouse import tiny_importer
 from tests.warehouse.tiny_importer import write_tiny
 
+pytestmark = pytest.mark.whole
+
 NAME = "nasbench201-cifar10"
 
 

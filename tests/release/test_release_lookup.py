@@ -18,6 +18,8 @@ from nepsbench.release.lookup import open_lookup
 from tests.release import made_up_table as made
 from tests.release.made_up_table import Trial, bits
 
+pytestmark = pytest.mark.whole
+
 FEW_DISTINCT = st.sampled_from([0.0, -0.0, math.nan, 0.1, 93.5])
 
 

@@ -18,6 +18,8 @@ from nepsbench.manifest import read_manifest
 from nepsbench.training.live import train_live
 from nepsbench.training.worker import run_worker
 
+pytestmark = pytest.mark.whole
+
 
 def start_worker(job: Path) -> subprocess.Popen[bytes]:
     """Start a real worker process."""

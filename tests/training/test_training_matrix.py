@@ -17,6 +17,8 @@ from nepsbench.schema import METRICS_BY_NAME
 from nepsbench.training.recipe import recipe_names
 from nepsbench.training.worker import run_worker
 
+pytestmark = pytest.mark.whole
+
 PAGE = (Path(__file__).parents[2] / "docs" / "reliability.md").read_text()
 PAIRS = all_pairs()
 #: Each space, each optimiser, images, maps and sequences.

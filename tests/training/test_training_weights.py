@@ -27,6 +27,8 @@ from nepsbench.training.recipe import Settings
 from nepsbench.training.weights import decode_weights, encode_weights, load_network
 from nepsbench.training.worker import run_worker
 
+pytestmark = pytest.mark.whole
+
 SMALL = {"Resolution": 0.25, "Op1": 2}
 
 

@@ -24,6 +24,8 @@ from nepsbench.training import trial as trial_module
 from nepsbench.training.recipe import Settings
 from nepsbench.training.worker import run_worker
 
+pytestmark = pytest.mark.whole
+
 
 def test_the_journal_has_every_metric_and_the_provenance(make_job, tmp_path):
     job = make_job("j", [trial(1)], target_epochs=2)

@@ -27,6 +27,8 @@ from nepsbench.tuning.settings import Asker
 from nepsbench.warehouse import open_warehouse
 from tests.tiny_benchmark import NAME, SPACE, plain_tables
 
+pytestmark = pytest.mark.whole
+
 FORM = TuningForm(benchmark=NAME, rounds=2, parallel=3, folds=2, seed=5)
 
 

@@ -18,6 +18,8 @@ from nepsbench.errors import CorruptedFileError, StorageError
 from nepsbench.warehouse import Warehouse, open_warehouse
 from nepsbench.warehouse.lock import writer_lock
 
+pytestmark = pytest.mark.whole
+
 FOLDER = Path(__file__).parent
 
 #: A writer that ingests ever longer curves until it is killed.

@@ -25,6 +25,8 @@ from nepsbench.errors import (
 from nepsbench.release.manifest import read_manifest
 from nepsbench.warehouse import open_warehouse
 
+pytestmark = pytest.mark.whole
+
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:

@@ -15,6 +15,8 @@ from warehouse_results import BENCHMARK, results
 from nepsbench.errors import ConflictError, InvalidResultError, SpecError
 from nepsbench.warehouse import Warehouse, open_warehouse
 
+pytestmark = pytest.mark.whole
+
 
 def replaced(table: pa.Table, name: str, row: int, value: Any) -> pa.Table:
     values = table[name].to_pylist()

@@ -6,12 +6,15 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import pytest
 from nats_tables import SIZE, entry, table, write_folder
 
 from nepsbench.spaces import nats_size
 from nepsbench.warehouse import Warehouse
 from nepsbench.warehouse.importing import import_table
 from tests.client.adapters.libraries import library
+
+pytestmark = pytest.mark.whole
 
 nats_bench = library("nats_bench")
 

@@ -25,6 +25,8 @@ from nepsbench.warehouse.importers import get_importer, processes
 from nepsbench.warehouse.importers.block import Block
 from nepsbench.warehouse.importing import import_table
 
+pytestmark = pytest.mark.whole
+
 NUMBERS = (0, 11, 300)
 
 

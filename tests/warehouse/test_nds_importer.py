@@ -17,6 +17,8 @@ from nepsbench.warehouse import Warehouse
 from nepsbench.warehouse.importing import ImportReport, import_table
 from tests.spaces.nds_published import CELL_SPEC
 
+pytestmark = pytest.mark.whole
+
 GENOTYPE = {
     cell: [
         [CELL_SPEC[f"{cell}_{node}_op_{side}"], CELL_SPEC[f"{cell}_{node}_input_{side}"]]

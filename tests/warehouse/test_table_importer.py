@@ -19,6 +19,8 @@ from nepsbench.warehouse import Warehouse
 from nepsbench.warehouse.importers.mapping import mapping_path, read_mapping, shipped_mappings
 from nepsbench.warehouse.importing import ImportReport, import_table
 
+pytestmark = pytest.mark.whole
+
 CELLS = [
     "|avg_pool_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|nor_conv_1x1~0|skip_connect~1|skip_connect~2|",
     "|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|nor_conv_3x3~1|skip_connect~2|",

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from nepsbench.client.search_log import SearchLog
 from nepsbench.client.table import TableBenchmark
 from tests.client.adapters.libraries import library
 from tests.tiny_cells import final_accuracies
+
+pytestmark = pytest.mark.whole
 
 library("smac")
 

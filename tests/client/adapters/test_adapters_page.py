@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.whole
+
 PAGE = Path(__file__).parents[3] / "docs" / "adapters.md"
 BLOCK = re.compile(r"^<!-- run with (\w+) -->\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLES = dict(BLOCK.findall(PAGE.read_text()))

@@ -21,6 +21,8 @@ from tests.client.adapters.conftest import publish_nats
 from tests.client.adapters.libraries import library
 from tests.warehouse.nats_tables import SIZE, entry, table, write_folder
 
+pytestmark = pytest.mark.whole
+
 DATASETS = ("cifar10-valid", "cifar10", "cifar100", "ImageNet16-120")
 HPS = {"tss": ("12", "200"), "sss": ("01", "12", "90")}
 CELLS, WIDTHS = (7, 11, 2024), (3, 32_767)
