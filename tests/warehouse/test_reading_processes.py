@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from nepsbench.errors import CorruptedFileError, NepsbenchError
-from nepsbench.warehouse.importers.processes import read_files
+from nepsbench.warehouse.importers.processes import in_processes, read_files
 
 PATHS = [Path(f"/nowhere/{number}") for number in range(300)]
 
@@ -50,6 +53,20 @@ def test_a_refusal_comes_in_its_own_words() -> None:
 def test_a_process_that_is_killed_is_noticed() -> None:
     with pytest.raises(NepsbenchError, match="ended early; was it killed"):
         list(read_files(dies, PATHS))
+
+
+def test_a_process_that_is_gone_when_it_is_asked_is_noticed_too() -> None:
+    def tasks() -> Iterator[Path]:
+        yield Path("/nowhere/100")
+        (reader,) = psutil.Process().children()
+        deadline = time.monotonic() + 30
+        while reader.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield Path("/nowhere/101")
+
+    with pytest.raises(NepsbenchError, match="ended early; was it killed"):
+        list(in_processes(dies, tasks(), processes=1))
 
 
 def test_a_script_without_a_guard_is_run_once(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -91,8 +91,14 @@ class _Reader:
 
     def ask(self, task: object) -> None:
         """Tell of a file, or of another task."""
-        assert self._process.stdin is not None
-        _send(self._process.stdin, task)
+        pipe = self._process.stdin
+        assert pipe is not None
+        try:
+            _send(pipe, task)
+        except BrokenPipeError:
+            with suppress(BrokenPipeError):
+                pipe.close()  # or what could not be sent is tried again on the way out
+            raise _ended_early() from None
 
     def answer(self) -> Any:
         """Return the next file's result."""
@@ -100,12 +106,16 @@ class _Reader:
         try:
             failed, result = _receive(self._process.stdout)
         except EOFError:
-            raise NepsbenchError(
-                "a process that reads files ended early; was it killed? run the import again"
-            ) from None
+            raise _ended_early() from None
         if failed:
             raise CorruptedFileError(result)
         return result
+
+
+def _ended_early() -> NepsbenchError:
+    return NepsbenchError(
+        "a process that reads files ended early; was it killed? run the import again"
+    )
 
 
 def _send(pipe: IO[bytes], message: object) -> None:
