@@ -62,6 +62,9 @@ def oneshot(
     ),
     width: int | None = typer.Option(None, min=1, help="Channels of the first stage. Default: 16."),
     depth: int | None = typer.Option(None, min=1, help="Cells in a stage. Default: 5."),
+    architecture_rate: float | None = typer.Option(
+        None, min=0, help="Of the architecture's Adam. Default: 0.0003; short schedules need more."
+    ),
     release: str | None = typer.Option(None, help="A table of NAS-Bench-201 to judge the cell by."),
     datasets: Path | None = typer.Option(
         None, help="Folder of prepared datasets. Default: one in the user's cache."
@@ -80,7 +83,9 @@ def oneshot(
     from nepsbench.search.oneshot.experiment import Experiment, run_experiment
     from nepsbench.search.oneshot.standing import cell_standing
 
-    given = {"epochs": schedule, "width": width, "depth": depth}
+    given = {
+        "epochs": schedule, "width": width, "depth": depth, "architecture_rate": architecture_rate
+    }  # fmt: skip
     changes = {name: value for name, value in given.items() if value is not None}
     experiment = Experiment(method, dataset, seed, changes)
     _ = experiment.recipe  # what is wrong is told before anything is prepared
