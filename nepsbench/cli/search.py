@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,6 +47,63 @@ def run(
 
         typer.echo(
             f"{log_study(tracking_uri, _result(read.study, data_home(home)))} runs in MLflow"
+        )
+
+
+@app.command()
+def oneshot(
+    method: str = typer.Argument(help="darts, darts_second_order, gdas or random_sharing."),
+    output: Path = typer.Option(..., "--output", "-o", help="Folder that remembers the search."),
+    dataset: str = typer.Option("cifar10", help="What to search on."),
+    seed: int = typer.Option(0, min=0, help="Of everything."),
+    epochs: int | None = typer.Option(None, min=1, help="The last epoch. Default: all."),
+    schedule: int | None = typer.Option(
+        None, min=1, help="Epochs of the whole schedule. Default: as published."
+    ),
+    width: int | None = typer.Option(None, min=1, help="Channels of the first stage. Default: 16."),
+    depth: int | None = typer.Option(None, min=1, help="Cells in a stage. Default: 5."),
+    architecture_rate: float | None = typer.Option(
+        None, min=0, help="Of the architecture's Adam. Default: 0.0003; short schedules need more."
+    ),
+    release: str | None = typer.Option(None, help="A table of NAS-Bench-201 to judge the cell by."),
+    datasets: Path | None = typer.Option(
+        None, help="Folder of prepared datasets. Default: one in the user's cache."
+    ),
+    home: Path | None = _HOME,
+) -> None:
+    """Search a cell of NAS-Bench-201 with one network that holds them all; run again, it goes on.
+
+    Example: nepsbench search oneshot gdas -o gdas-0 --dataset digits --schedule 4 --depth 1
+    """
+    import nepsbench
+    from nepsbench.client.training import datasets_folder, require_training
+    from nepsbench.datasets import prepare
+
+    require_training()
+    from nepsbench.search.oneshot.experiment import Experiment, run_experiment
+    from nepsbench.search.oneshot.standing import cell_standing
+
+    given = {
+        "epochs": schedule, "width": width, "depth": depth, "architecture_rate": architecture_rate
+    }  # fmt: skip
+    changes = {name: value for name, value in given.items() if value is not None}
+    experiment = Experiment(method, dataset, seed, changes)
+    _ = experiment.recipe  # what is wrong is told before anything is prepared
+    folder = datasets_folder(datasets)
+    prepare(dataset, folder)
+
+    def tell(epoch: int, metrics: Mapping[str, float]) -> None:
+        said = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+        typer.echo(f"epoch {epoch}: {said}")
+
+    found = run_experiment(experiment, output, datasets=folder, epochs=epochs, report=tell)
+    typer.echo(f"found {found.architecture} after {found.epochs} epochs")
+    if release is not None:
+        bench = nepsbench.load(release, home=data_home(home))
+        stands = cell_standing(bench, found.architecture)
+        typer.echo(
+            f"{release}: {stands.metric} {stands.value:.2f}, better than {stands.beaten:.0%} of "
+            f"{stands.drawn} random cells (mean {stands.mean:.2f})"
         )
 
 

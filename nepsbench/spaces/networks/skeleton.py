@@ -5,7 +5,7 @@ Source: Dong and Yang, NAS-Bench-201 (ICLR 2020), section 2.2.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
@@ -76,15 +76,43 @@ def cell_network(
         count_include_pad: Whether a cell's pooling counts the padding.
         dense: Whether there is an output for each place: all layers keep the size then.
     """
+
+    def make_cell(channels: int) -> nn.Module:
+        return CellModule(cell, channels, activation, count_include_pad=count_include_pad)
+
+    return network_of_cells(
+        make_cell,
+        depth=depth,
+        width=width,
+        in_channels=in_channels,
+        classes=classes,
+        activation=activation,
+        bias=bias,
+        dense=dense,
+    )
+
+
+def network_of_cells(
+    make_cell: Callable[[int], nn.Module],
+    *,
+    depth: int,
+    width: int,
+    in_channels: int,
+    classes: int,
+    activation: Activation = nn.ReLU,
+    bias: bool = False,
+    dense: bool = False,
+) -> nn.Sequential:
+    """Return the network whose cells ``make_cell`` makes, given their channels.
+
+    The other arguments are those of :func:`cell_network`.
+    """
     layers = _stem(in_channels, width, bias=bias)
     for stage in range(_STAGES):
         if stage > 0:
             layers.append(ResidualBlock(width, 2 * width, activation, bias=bias, halves=not dense))
             width *= 2
-        layers += [
-            CellModule(cell, width, activation, count_include_pad=count_include_pad)
-            for _ in range(depth)
-        ]
+        layers += [make_cell(width) for _ in range(depth)]
     return nn.Sequential(*layers, *_head(width, classes, activation, dense=dense))
 
 
