@@ -19,7 +19,7 @@ from nepsbench.notes import note_of
 from nepsbench.release import Request, build_release_from, info_of, views_as_source
 from nepsbench.spaces import get_space
 from nepsbench.surrogate import Card, FittedSurrogate, evaluate, fit
-from nepsbench.tuning.kept import tuned_settings
+from nepsbench.surrogate.tuned import tuned_settings
 from nepsbench.warehouse import open_warehouse
 from nepsbench.warehouse.commits import Commit, content_name
 

@@ -24,8 +24,8 @@ from nepsbench.surrogate.boosting import Boosting
 from nepsbench.surrogate.evaluation import held_out_of
 from nepsbench.surrogate.fitting import training_data
 from nepsbench.surrogate.targets import main_metric
+from nepsbench.surrogate.tuned import keep, settings_file
 from nepsbench.tuning.form import TuningForm
-from nepsbench.tuning.kept import keep, settings_file
 from nepsbench.tuning.scoring_here import ROUND, manifest_of, result_of
 from nepsbench.tuning.settings import Asker
 from nepsbench.warehouse import open_warehouse

@@ -19,8 +19,8 @@ from nepsbench.errors import CorruptedFileError, NepsbenchError, SpecError
 from nepsbench.surrogate.boosting import Boosting
 from nepsbench.surrogate.evaluation import held_out_of
 from nepsbench.surrogate.fitting import training_data
+from nepsbench.surrogate.tuned import settings_file, tuned_settings
 from nepsbench.tuning.form import TuningForm, parse_tuning
-from nepsbench.tuning.kept import settings_file, tuned_settings
 from nepsbench.tuning.run import Tuned, run_tuning
 from nepsbench.tuning.scoring import cross_validated
 from nepsbench.tuning.settings import Asker
