@@ -13,6 +13,7 @@ import pytest
 from slurm_site import TOKEN, Site, submission
 
 from nepsbench.cluster import End, Place, Submission
+from tests.living import command_of
 
 pytestmark = pytest.mark.whole
 
@@ -300,7 +301,7 @@ def first_process_of_the_task(site: Site, job: subprocess.Popen) -> psutil.Proce
     """Return the child of srun."""
     srun_path = str(site.commands / "srun")
     processes = psutil.Process(job.pid).children(recursive=True)
-    srun = {each.pid for each in processes if each.cmdline()[1:2] == [srun_path]}
+    srun = {each.pid for each in processes if command_of(each)[1:2] == [srun_path]}
     return next(each for each in processes if each.ppid() in srun)
 
 

@@ -21,6 +21,8 @@ from typing import Any, Literal
 
 import psutil
 
+from tests.living import command_of
+
 SCRIPTS = Path(__file__).parents[2] / "include" / "slurm"
 FILTER = Path(__file__).parent / "cli_filter.lua"
 #: Small enough that each limit can be met: 4 CPUs of which the machine may have 2, indices 0 to 10.
@@ -289,7 +291,7 @@ class Site:
     def job_processes(self, job_id: str = "") -> list[psutil.Process]:
         """Return the processes of running jobs, or of one: their shepherds (slurmstepd) first."""
         steps = [
-            p for p in self.shepherds() if not job_id or f"[{job_id}." in " ".join(p.cmdline())
+            p for p in self.shepherds() if not job_id or f"[{job_id}." in " ".join(command_of(p))
         ]
         family = []
         for step in steps:

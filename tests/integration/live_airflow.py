@@ -30,6 +30,7 @@ from nepsbench.cluster import load_cluster, open_cluster
 from nepsbench.cluster.attempt import Attempt, Work
 from nepsbench.cluster.install import install
 from nepsbench.cluster.ledger import open_ledger
+from tests.living import is_running
 
 #: Jobs of a campaign wait while its folder on the cluster has a file ``hold``, and cannot begin
 #: while it has a file ``broken``.
@@ -246,8 +247,7 @@ class Training:
 
     def runs(self) -> bool:
         """Whether that process lives."""
-        pid = self.pid
-        return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        return is_running(self.pid)
 
     def log(self, try_number: int | None = None) -> str:
         """The log of one try, or of the last."""

@@ -23,6 +23,7 @@ from include.platform.credentials import USER, ensure_credentials
 from include.platform.errors import PlatformError
 from include.platform.health import Health
 from include.platform.settings import ROOT, Settings
+from tests.living import is_running
 
 pytestmark = [
     pytest.mark.platform,
@@ -82,7 +83,7 @@ def processes_of(settings: Settings) -> list[psutil.Process]:
             state = process.environ().get("NEPSBENCH_STATE")
         except psutil.Error:
             continue
-        if state == str(settings.state) and process.status() != psutil.STATUS_ZOMBIE:
+        if state == str(settings.state) and is_running(process.pid):
             found.append(process)
     return found
 

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from include.platform.processes import Process, recall, start, start_of, stop
+from tests.living import is_running
 
 GRACE = 0.5
 
@@ -22,11 +23,6 @@ def start_shell(script: str, folder: Path) -> Process:
         cwd=folder,
         record=folder / "process.json",
     )
-
-
-def runs(pid: int) -> bool:
-    """An orphan that has ended may stay a zombie where nobody looks after orphans."""
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def wait_for(path: Path) -> str:
@@ -61,7 +57,7 @@ def test_stop_ends_children_that_left_the_process_group(tmp_path: Path) -> None:
     process = start_shell(f"{child} & echo $! > pid; wait", tmp_path)
     pid = int(wait_for(tmp_path / "pid"))
     stop([process], grace=GRACE)
-    assert not runs(pid)
+    assert not is_running(pid)
 
 
 def test_stop_ends_what_a_dead_leader_left_behind(tmp_path: Path) -> None:
@@ -69,9 +65,9 @@ def test_stop_ends_what_a_dead_leader_left_behind(tmp_path: Path) -> None:
     pid = int(wait_for(tmp_path / "pid"))
     while process.is_alive():
         time.sleep(0.02)
-    assert runs(pid)
+    assert is_running(pid)
     stop([process], grace=GRACE)
-    assert not runs(pid)
+    assert not is_running(pid)
 
 
 def test_stop_kills_what_ignores_the_request(tmp_path: Path) -> None:
