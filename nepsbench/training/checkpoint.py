@@ -1,32 +1,27 @@
 """Checkpoints: one file a trial, replaced whole after each epoch.
 
-A file is what ``torch.save`` writes, followed by its SHA-256: torch itself does not notice a bit
-that flipped in a tensor. No generator states are stored, because none outlive an epoch (see
-``randomness``).
+A file is sealed with its checksum (see ``sealed``). No generator states are stored, because none
+outlive an epoch (see ``randomness``).
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from nepsbench.datasets.record import DatasetRecord
-from nepsbench.errors import CorruptedFileError, VersionMismatchError
-from nepsbench.files import remove_leftovers, replacing
+from nepsbench.errors import VersionMismatchError
+from nepsbench.files import remove_leftovers
 from nepsbench.provenance import Maker
 from nepsbench.spaces import Scalar, Space
 from nepsbench.training.keeping import Kept
 from nepsbench.training.loop import TrainingState
 from nepsbench.training.recipe import Recipe
+from nepsbench.training.sealed import read_sealed, write_sealed
 
 _FORMAT = 2
-_DIGEST_SIZE = sha256().digest_size
 
 
 @dataclass(frozen=True)
@@ -129,12 +124,7 @@ def save_checkpoint(
     if kept is not None and (kept.weights or kept.best):
         # Only where it is asked for: without it, the file is as it always was.
         content["kept"] = vars(kept)
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    payload = buffer.getbuffer()
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        file.write(payload)
-        file.write(sha256(payload).digest())
+    write_sealed(path, content)
 
 
 def read_checkpoint(path: Path, identity: Identity) -> Checkpoint | None:
@@ -167,14 +157,11 @@ def open_checkpoint(path: Path) -> tuple[Identity, Checkpoint]:
         CorruptedFileError: If it is damaged.
         VersionMismatchError: If it is of another format.
     """
-    content = path.read_bytes()
-    payload, digest = content[:-_DIGEST_SIZE], content[-_DIGEST_SIZE:]
-    if sha256(payload).digest() != digest:
-        raise CorruptedFileError(
-            f"{path}: damaged checkpoint (its checksum differs); "
-            "delete it to train the trial again from its first epoch"
-        )
-    saved: dict[str, Any] = torch.load(io.BytesIO(payload), weights_only=True)
+    saved = read_sealed(
+        path,
+        damaged="damaged checkpoint (its checksum differs); "
+        "delete it to train the trial again from its first epoch",
+    )
     found = saved.pop("format")
     if found != _FORMAT:
         raise VersionMismatchError(

@@ -19,7 +19,7 @@ from nepsbench.errors import CorruptedFileError, DatasetError, SpecError, Storag
 from nepsbench.journal import JournalWriter
 from nepsbench.manifest import read_manifest
 from nepsbench.schema import PUBLISHED_METRICS, TRAINED_METRICS, TRIAL_COLUMNS
-from nepsbench.training import checkpoint
+from nepsbench.training import sealed
 from nepsbench.training import trial as trial_module
 from nepsbench.training.recipe import Settings
 from nepsbench.training.worker import run_worker
@@ -257,7 +257,7 @@ def test_a_full_disk_stops_the_worker_and_keeps_the_last_checkpoint(
     def full(*_arguments, **_options):
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr(checkpoint, "sha256", full)
+    monkeypatch.setattr(sealed, "sha256", full)
     monkeypatch.setattr(trial_module, "read_checkpoint", lambda *_: None)
     with pytest.raises(StorageError, match="the disk is full"):
         run_worker(make_job("wave", [trial(1), trial(2)], target_epochs=2), 0)

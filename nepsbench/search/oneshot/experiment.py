@@ -6,20 +6,16 @@ was found. The same experiment is the same bits, whatever the interruptions.
 
 from __future__ import annotations
 
-import io
 import json
-import pickle
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from nepsbench.datasets import about
 from nepsbench.datasets.opening import open_dataset
-from nepsbench.errors import CorruptedFileError, SpecError, VersionMismatchError
-from nepsbench.files import replacing, write_text
+from nepsbench.errors import SpecError, VersionMismatchError
+from nepsbench.files import remove_leftovers, write_text
 from nepsbench.provenance import code_version
 from nepsbench.search.oneshot.loop import (
     Metrics,
@@ -28,13 +24,14 @@ from nepsbench.search.oneshot.loop import (
     initial_state,
     search_epochs,
 )
-from nepsbench.search.oneshot.methods import method_names
+from nepsbench.search.oneshot.methods import check_method
 from nepsbench.search.oneshot.recipe import RECIPES, SearchRecipe
 from nepsbench.spaces import get_space
 from nepsbench.spaces.cells import to_arch_str
 from nepsbench.spaces.problem import Problem, check_problem
 from nepsbench.training.arithmetic import exact_arithmetic
 from nepsbench.training.fit import fitting_recipe
+from nepsbench.training.sealed import read_sealed, write_sealed
 from nepsbench.training.trial_data import TrialData, prepare_trial_data
 
 CHECKPOINT, FOUND = "search.pt", "found.json"
@@ -66,9 +63,7 @@ class Experiment:
         Raises:
             SpecError: If there is no such method or constant.
         """
-        if self.method not in RECIPES:
-            known = ", ".join(method_names())
-            raise SpecError(f"no one-shot method {self.method!r}; choose one of {known}")
+        check_method(self.method)
         try:
             return replace(RECIPES[self.method], **self.changes)
         except TypeError as error:
@@ -146,39 +141,41 @@ def _found(
 ) -> Found:
     cell = derived_cell(state, data, seed=experiment.seed)
     found = Found(to_arch_str(cell), state.epoch, history)
-    content = {**asdict(experiment), "code_version": code_version(), **asdict(found)}
+    content = {**_about(experiment), **asdict(found)}
     write_text(folder / FOUND, json.dumps(content, indent=1) + "\n")
     return found
 
 
+def _about(experiment: Experiment) -> dict[str, Any]:
+    """Return all that the bits of a search depend on, but for the dataset's version."""
+    return {**asdict(experiment), "code_version": code_version()}
+
+
 def _identity(experiment: Experiment) -> str:
-    return json.dumps({**asdict(experiment), "code_version": code_version()}, sort_keys=True)
+    return json.dumps(_about(experiment), sort_keys=True)
 
 
 def _keep(path: Path, state: SearchState, experiment: Experiment, history: list[Metrics]) -> None:
     content = {"identity": _identity(experiment), "history": history, **state.to_dict()}
-    buffer = io.BytesIO()
-    torch.save(content, buffer)
-    with replacing(path) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+    write_sealed(path, content)
 
 
 def _restore(path: Path, state: SearchState, experiment: Experiment) -> list[Metrics]:
     """Put ``state`` where the folder's checkpoint says; returns the metrics so far."""
-    if not path.exists():
-        return []
+    remove_leftovers(path)
     try:
-        content = torch.load(path, weights_only=True)
-        identity, history = content["identity"], list(content["history"])
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, KeyError, TypeError) as error:
-        line = str(error).partition("\n")[0]
-        raise CorruptedFileError(
-            f"{path}: no checkpoint of a search ({line}); delete it, and the search begins anew"
-        ) from None
+        content = read_sealed(
+            path,
+            damaged="no checkpoint of a search (its checksum differs); delete it, and the search "
+            "begins anew",
+        )
+    except FileNotFoundError:
+        return []
+    identity = content["identity"]
     if identity != _identity(experiment):
         raise VersionMismatchError(
             f"{path}: of another search, or of another version of nepsbench ({identity}); choose "
             "another folder"
         )
     state.load(content)
-    return history
+    return list(content["history"])

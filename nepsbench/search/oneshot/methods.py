@@ -203,12 +203,21 @@ def method_names() -> tuple[str, ...]:
     return tuple(_METHODS)
 
 
-def make_method(name: str, recipe: SearchRecipe, random: torch.Generator) -> Method:
-    """Return a method before its first step.
+def check_method(name: str) -> None:
+    """Refuse the name of no method.
 
     Raises:
         SpecError: If there is no such method.
     """
     if name not in _METHODS:
         raise SpecError(f"no one-shot method {name!r}; choose one of {', '.join(_METHODS)}")
+
+
+def make_method(name: str, recipe: SearchRecipe, random: torch.Generator) -> Method:
+    """Return a method before its first step.
+
+    Raises:
+        SpecError: If there is no such method.
+    """
+    check_method(name)
     return _METHODS[name](recipe, random)
