@@ -8,6 +8,7 @@ looks for the architecture with the best ones.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import replace
 
 from nepsbench.errors import SpecError
@@ -64,8 +65,9 @@ class _Staged(Optimiser):
     _first: Optimiser
     _full: int | None = None
 
+    @abstractmethod
     def _is_over(self) -> bool:
-        raise NotImplementedError
+        """Return whether the first stage has had its part of the budget."""
 
     def _stage_one(self) -> Candidates:
         """Return the training parameters of the random architecture."""

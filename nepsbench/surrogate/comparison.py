@@ -79,10 +79,8 @@ def _fitted_on(judged: Judged, chosen: NDArray[np.bool_], test: MetricRows) -> d
 
 
 def _at_end(judged: Judged, chosen: NDArray[np.bool_]) -> MetricRows:
-    rows = judged.data.metrics[judged.main]
-    last = rows.epoch.max() if rows.epoch.size else 0.0
-    places = np.flatnonzero((rows.epoch == last) & chosen[rows.trial])[:_MOST_ROWS]
-    return MetricRows(rows.trial[places], rows.epoch[places], rows.value[places])
+    rows = judged.data.metrics[judged.main].at_the_end()
+    return rows.only(np.flatnonzero(chosen[rows.trial])[:_MOST_ROWS])
 
 
 def _count(judged: Judged, chosen: NDArray[np.bool_]) -> int:

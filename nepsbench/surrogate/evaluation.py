@@ -61,8 +61,7 @@ class Judged:
     def held_out(self, name: str) -> MetricRows:
         """Return the values of a metric that were held out."""
         rows = self.data.metrics[name]
-        held = self.test[rows.trial]
-        return MetricRows(rows.trial[held], rows.epoch[held], rows.value[held])
+        return rows.only(self.test[rows.trial])
 
     def predicted(self, name: str, rows: MetricRows) -> FloatArray:
         """Return what is predicted for such values."""
@@ -179,7 +178,7 @@ def _by_fidelity(judged: Judged) -> list[dict[str, Any]]:
 
 
 def _scored(judged: Judged, part: MetricRows, chosen: NDArray[np.bool_]) -> Score:
-    rows = MetricRows(part.trial[chosen], part.epoch[chosen], part.value[chosen])
+    rows = part.only(chosen)
     if not rows.value.size:
         return score(rows.value, rows.value)
     return score(rows.value, judged.predicted(judged.main, rows))
@@ -190,6 +189,6 @@ def _points(judged: Judged) -> dict[str, list[float]]:
     part = judged.held_out(judged.main)
     last = part.epoch == part.epoch.max() if part.epoch.size else np.zeros(0, dtype=bool)
     places = np.flatnonzero(last)[:_POINTS_SHOWN]
-    rows = MetricRows(part.trial[places], part.epoch[places], part.value[places])
+    rows = part.only(places)
     predicted = judged.predicted(judged.main, rows) if places.size else rows.value
     return {"measured": rows.value.round(4).tolist(), "predicted": predicted.round(4).tolist()}

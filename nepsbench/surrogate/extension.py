@@ -20,7 +20,7 @@ from nepsbench.schema import METRICS_BY_NAME, Metric
 from nepsbench.spaces.parameters import FloatArray
 from nepsbench.surrogate.boosting import Boosting
 from nepsbench.surrogate.encoder import Encoder
-from nepsbench.surrogate.fitting import MetricRows, TrainingData, fit_metric
+from nepsbench.surrogate.fitting import TrainingData, fit_metric
 from nepsbench.surrogate.groups import groups_of
 from nepsbench.surrogate.splits import hold_out
 from nepsbench.surrogate.targets import Target, learnt_epochs
@@ -127,7 +127,7 @@ def propose(
         there = [name for name in data.metrics if METRICS_BY_NAME[name].direction]
         raise NepsbenchError(f"no trial has a {metric} to improve; there are: {', '.join(there)}")
     sign = 1.0 if known.direction == "max" else -1.0
-    ended = at_the_end(data, known)
+    ended = data.metrics[metric].at_the_end()
     best = float((sign * ended.value).max() * sign)
     committee = convene(data, known, pool, seed=seed, members=members, threads=threads)
     free = _new_ones(data, pool)
@@ -161,7 +161,7 @@ def convene(
     data: TrainingData, metric: Metric, pool: FloatArray, *, seed: int, members: int, threads: int
 ) -> Committee:
     """Return what a committee says of a pool at the metric's last epoch."""
-    end = at_the_end(data, metric)
+    end = data.metrics[metric.name].at_the_end()
     epoch = float(end.epoch[0])
     encoder = Encoder(data.space, {})
     said, unseen = [], []
@@ -185,13 +185,6 @@ def convene(
     truth = target.forward(end.value, epoch)
     factor = _calibration(of_trained, np.array(unseen), truth)
     return Committee(target, epoch, of_pool.mean(axis=0), factor * of_pool.std(axis=0))
-
-
-def at_the_end(data: TrainingData, metric: Metric) -> MetricRows:
-    """Return the values of a metric at the last epoch that it has."""
-    rows = data.metrics[metric.name]
-    last = rows.epoch == rows.epoch.max()
-    return MetricRows(rows.trial[last], rows.epoch[last], rows.value[last])
 
 
 def _calibration(said: FloatArray, unseen: NDArray[np.bool_], truth: FloatArray) -> float:

@@ -47,6 +47,14 @@ class MetricRows:
     epoch: FloatArray
     value: FloatArray
 
+    def only(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> MetricRows:
+        """Return some of the rows."""
+        return MetricRows(self.trial[chosen], self.epoch[chosen], self.value[chosen])
+
+    def at_the_end(self) -> MetricRows:
+        """Return the rows at the last epoch that any of them has (there is at least one)."""
+        return self.only(self.epoch == self.epoch.max())
+
 
 @dataclass(frozen=True)
 class TrainingData:

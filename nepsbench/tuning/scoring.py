@@ -28,17 +28,16 @@ def cross_validated(
         folds: How many splits.
         seed: Of the splits and fits.
     """
-    rows, known = data.metrics[metric], METRICS_BY_NAME[metric]
-    last = rows.epoch == rows.epoch.max()
+    end, known = data.metrics[metric].at_the_end(), METRICS_BY_NAME[metric]
     encoder, taus = Encoder(data.space, {}), []
     for fold in range(folds):
         out = hold_out(data.groups, part=_LEFT_OUT, seed=seed + fold)
-        test = np.flatnonzero(last & out[rows.trial])
+        test = end.only(out[end.trial])
         fitted = fit_metric(data, known, ~out, boosting=boosting, seed=seed + fold, threads=1)
-        if fitted is None or not len(test):
+        if fitted is None or not test.value.size:
             continue
         target, model = fitted
-        features = encoder.features(data.codes[rows.trial[test]], rows.epoch[test])
-        predicted = target.inverse(model.trees.predict(features), rows.epoch[test])
-        taus.append(score(rows.value[test], predicted)["kendall_tau"] or 0.0)
+        features = encoder.features(data.codes[test.trial], test.epoch)
+        predicted = target.inverse(model.trees.predict(features), test.epoch)
+        taus.append(score(test.value, predicted)["kendall_tau"] or 0.0)
     return float(np.mean(taus)) if taus else 0.0
