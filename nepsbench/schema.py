@@ -198,6 +198,12 @@ TRIAL_COLUMNS: tuple[Column, ...] = (
     ),
     *(Column(m.name, "float64", m.description, nullable=True) for m in TRIAL_METRICS),
     Column("kept_weights", "string", "kept weights: JSON, from epoch to SHA-256", nullable=True),
+    Column(
+        "found",
+        "string",
+        "what a search found: JSON, a space and a configuration",
+        nullable=True,
+    ),
     Column("space", "string", "search space"),
     Column("space_version", "int64", "its version"),
     Column("dataset", "string", "dataset"),

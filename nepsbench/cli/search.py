@@ -52,43 +52,37 @@ def run(
 
 @app.command()
 def oneshot(
-    method: str = typer.Argument(help="darts, darts_second_order, gdas or random_sharing."),
+    method: str = typer.Argument(help="darts, darts_second_order, gdas, setn, enas, ..."),
     output: Path = typer.Option(..., "--output", "-o", help="Folder that remembers the search."),
+    space: str = typer.Option("nasbench201", help="Where to search: nasbench201, darts, ..."),
     dataset: str = typer.Option("cifar10", help="What to search on."),
     seed: int = typer.Option(0, min=0, help="Of everything."),
     epochs: int | None = typer.Option(None, min=1, help="The last epoch. Default: all."),
     schedule: int | None = typer.Option(
         None, min=1, help="Epochs of the whole schedule. Default: as published."
     ),
-    width: int | None = typer.Option(None, min=1, help="Channels of the first stage. Default: 16."),
-    depth: int | None = typer.Option(None, min=1, help="Cells in a stage. Default: 5."),
-    architecture_rate: float | None = typer.Option(
-        None, min=0, help="Of the architecture's Adam. Default: 0.0003; short schedules need more."
+    parameters: list[str] = typer.Option(
+        [], "--set", help="A parameter of the search: Width=8, Depth=1, ArchitectureRate=0.02."
     ),
-    release: str | None = typer.Option(None, help="A table of NAS-Bench-201 to judge the cell by."),
+    release: str | None = typer.Option(None, help="A table of the space to judge the cell by."),
     datasets: Path | None = typer.Option(
         None, help="Folder of prepared datasets. Default: one in the user's cache."
     ),
     home: Path | None = _HOME,
 ) -> None:
-    """Search a cell of NAS-Bench-201 with one network that holds them all; run again, it goes on.
+    """Search an architecture with one network that holds them all; run again, it goes on.
 
-    Example: nepsbench search oneshot gdas -o gdas-0 --dataset digits --schedule 4 --depth 1
+    Example: nepsbench search oneshot gdas -o gdas-0 --dataset digits --schedule 4 --set Depth=1
     """
     import nepsbench
     from nepsbench.client.training import datasets_folder, require_training
     from nepsbench.datasets import prepare
+    from nepsbench.search.oneshot.alone import Search
 
     require_training()
-    from nepsbench.search.oneshot.experiment import Experiment, run_experiment
-    from nepsbench.search.oneshot.standing import cell_standing
-
-    given = {
-        "epochs": schedule, "width": width, "depth": depth, "architecture_rate": architecture_rate
-    }  # fmt: skip
-    changes = {name: value for name, value in given.items() if value is not None}
-    experiment = Experiment(method, dataset, seed, changes)
-    _ = experiment.recipe  # what is wrong is told before anything is prepared
+    search = Search.of(
+        space, method, dataset=dataset, seed=seed, schedule=schedule, changes=parameters
+    )
     folder = datasets_folder(datasets)
     prepare(dataset, folder)
 
@@ -96,14 +90,16 @@ def oneshot(
         said = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
         typer.echo(f"epoch {epoch}: {said}")
 
-    found = run_experiment(experiment, output, datasets=folder, epochs=epochs, report=tell)
-    typer.echo(f"found {found.architecture} after {found.epochs} epochs")
+    found = search.run(output, datasets=folder, epochs=epochs, report=tell)
+    typer.echo(f"found {found.told} after {found.epochs} epochs")
     if release is not None:
+        from nepsbench.search.oneshot.standing import standing
+
         bench = nepsbench.load(release, home=data_home(home))
-        stands = cell_standing(bench, found.architecture)
+        stands = standing(bench, found.configuration)
         typer.echo(
             f"{release}: {stands.metric} {stands.value:.2f}, better than {stands.beaten:.0%} of "
-            f"{stands.drawn} random cells (mean {stands.mean:.2f})"
+            f"{stands.drawn} random ones (mean {stands.mean:.2f})"
         )
 
 

@@ -35,6 +35,7 @@ _SPACES = {
     "nds_residual_bottleneck": ("nds", "RESIDUAL_BOTTLENECK"),
     "nds_residual_basic": ("nds", "RESIDUAL_BASIC"),
     "nds_vanilla": ("nds", "VANILLA"),
+    "oneshot_nasbench201": ("oneshot", "NASBENCH201"),
 }
 
 

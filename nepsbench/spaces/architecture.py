@@ -24,20 +24,24 @@ from nepsbench.spaces.space import Space
 #: Modules that have ``ARCHITECTURE``, the names of the parameters that make the architecture, and
 #: ``architecture``, from a configuration to its canonical text; some have ``architectures``, the
 #: same of many encoded configurations.
-_MODULES = {
-    name: f"nepsbench.spaces.{name}"
-    for name in (
-        "nepsbench101",
-        "nasbench101",
-        "nasbench201",
-        "nats_size",
-        "nashpobench2",
-        "nasbench360_backbone",
-    )
-} | {
-    f"nds_{family}": "nepsbench.spaces.nds"
-    for family in ("nas_cell", "residual_bottleneck", "residual_basic", "vanilla")
-}
+_MODULES = (
+    {
+        name: f"nepsbench.spaces.{name}"
+        for name in (
+            "nepsbench101",
+            "nasbench101",
+            "nasbench201",
+            "nats_size",
+            "nashpobench2",
+            "nasbench360_backbone",
+        )
+    }
+    | {
+        f"nds_{family}": "nepsbench.spaces.nds"
+        for family in ("nas_cell", "residual_bottleneck", "residual_basic", "vanilla")
+    }
+    | {f"oneshot_{searched}": "nepsbench.spaces.oneshot" for searched in ("nasbench201",)}
+)
 
 _INPUT = "x"
 _CONVOLUTIONS = {"nor_conv_3x3": "conv3x3", "nor_conv_1x1": "conv1x1"}

@@ -71,6 +71,7 @@ class Problem:
 #: What a space's network asks of a problem, where that is not an image with one output.
 _REQUIREMENTS: dict[str, Callable[[Problem, str], None]] = {
     "nasbench201": Problem.require_plane,
+    "oneshot_nasbench201": Problem.require_plane,
     "nasbench360_backbone": Problem.require_any,
 }
 

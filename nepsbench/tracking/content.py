@@ -35,7 +35,16 @@ _AS_METRIC = frozenset(metric.name for metric in TRIAL_METRICS)
 _AS_PARAM = ("seed", "space", "space_version", "dataset", "recipe")
 #: Not tags: they are the run's own fields, its metrics or its parameters, change every wave, or may
 #: be too long for one.
-_NO_TAG = {*_AS_METRIC, *_AS_PARAM, "epochs", "kept_weights", "mlflow_run_id", "started", "ended"}
+_NO_TAG = {
+    *_AS_METRIC,
+    *_AS_PARAM,
+    "epochs",
+    "kept_weights",
+    "found",
+    "mlflow_run_id",
+    "started",
+    "ended",
+}
 
 
 def run_status(row: Row) -> str:

@@ -71,6 +71,7 @@ class Checkpoint:
         makers: What trained its epochs, in order of first appearance.
         network: Its state.
         optimizer: Its state.
+        architect: That of the architecture's optimiser, of a search that has one.
         kept: Which weights were kept, and the best so far.
     """
 
@@ -80,12 +81,15 @@ class Checkpoint:
     makers: tuple[Maker, ...]
     network: dict[str, Any]
     optimizer: dict[str, Any]
+    architect: dict[str, Any] | None = None
     kept: Kept = field(default_factory=Kept)
 
     def restore(self, state: TrainingState) -> None:
         """Bring ``state`` to this one."""
         state.network.load_state_dict(self.network)
         state.optimizer.load_state_dict(self.optimizer)
+        if self.architect is not None and state.architect and state.architect.optimizer:
+            state.architect.optimizer.load_state_dict(self.architect)
         state.epoch, state.runtime = self.epoch, self.runtime
 
 
@@ -121,6 +125,8 @@ def save_checkpoint(
         "network": state.network.state_dict(),
         "optimizer": state.optimizer.state_dict(),
     }
+    if state.architect and state.architect.optimizer:
+        content["architect"] = state.architect.optimizer.state_dict()
     if kept is not None and (kept.weights or kept.best):
         # Only where it is asked for: without it, the file is as it always was.
         content["kept"] = vars(kept)

@@ -13,9 +13,11 @@ from torch import nn
 
 from nepsbench import provenance
 from nepsbench.datasets.opening import Dataset, open_dataset
+from nepsbench.errors import SpecError
 from nepsbench.journal import JournalWriter
 from nepsbench.spaces import Configuration, Scalar, Space, get_space
 from nepsbench.spaces.networks import count_flops, count_params
+from nepsbench.spaces.networks.searching import FoundArchitecture
 from nepsbench.training.arithmetic import exact_arithmetic
 from nepsbench.training.checkpoint import identity_of, save_checkpoint
 from nepsbench.training.fit import fitting_recipe
@@ -121,6 +123,24 @@ class LiveTrial:
         self._locked(self.epoch, None)
         assert self._state is not None
         return self._state.network
+
+    def found(self) -> FoundArchitecture:
+        """Return what the search has found up to the last epoch that is done.
+
+        Raises:
+            SpecError: If the trial is no search.
+            DivergedError: If it diverged.
+        """
+        self._locked(self.epoch, None)
+        assert self._state is not None
+        assert self._data is not None
+        if self._state.architect is None:
+            raise SpecError(
+                f"a trial of space {self.terms.space.name} is no search: it finds no architecture; "
+                "choose a space whose name begins with oneshot_"
+            )
+        with exact_arithmetic(self.terms.recipe):
+            return self._state.architect.found(self._data, seed=self.seed, epoch=self.epoch)
 
     def train(self, until: int, *, report: Report | None = None) -> dict[int, Metrics]:
         """Train up to epoch ``until``, unless it was before; return the metrics up to there.

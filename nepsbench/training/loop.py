@@ -23,6 +23,7 @@ from nepsbench.datasets.opening import SplitTensors
 from nepsbench.errors import NepsbenchError
 from nepsbench.spaces import Configuration
 from nepsbench.spaces.networks import Problem, build_network
+from nepsbench.training.architect import Architect, new_architect
 from nepsbench.training.initialisation import make_ready
 from nepsbench.training.objective import LossFunction, Meter, loss_function, new_meter
 from nepsbench.training.optimizers import new_optimizer
@@ -50,6 +51,7 @@ class TrainingState:
     Attributes:
         network: Its weights and running averages.
         optimizer: Its moments.
+        architect: What moves its architecture; None where that is given.
         epoch: The last epoch that is done.
         runtime: Wall time of the trial up to the end of that epoch: set-up, training, evaluation,
             and what was done with earlier epochs (journal, checkpoint), since plans need it whole.
@@ -58,6 +60,7 @@ class TrainingState:
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
+    architect: Architect | None = None
     epoch: int = 0
     runtime: float = 0.0
     counted: float = field(default_factory=perf_counter)
@@ -71,13 +74,18 @@ def initial_state(
     settings: Settings,
     seed: int,
 ) -> TrainingState:
-    """Return the state before epoch 1; the weights derive from ``seed`` alone."""
+    """Return the state before epoch 1; the weights derive from ``seed`` alone.
+
+    Raises:
+        SpecError: If the recipe does not fit the space's networks.
+    """
     start = perf_counter()
     with global_generator(seed, "initialisation"):
         network = build_network(space, configuration, problem)
         make_ready(network, settings.recipe)
     network = place(network)
-    return TrainingState(network, new_optimizer(network, settings), counted=start)
+    optimizer, architect = new_optimizer(network, settings), new_architect(network, settings)
+    return TrainingState(network, optimizer, architect, counted=start)
 
 
 def train_epochs(
@@ -135,18 +143,24 @@ def _train(
     state.network.train()
     epoch, steps = state.epoch + 1, data.steps
     tally = _Tally(data, data.train)
+    lessons = state.architect and state.architect.lessons(
+        state.optimizer, data, settings, seed=seed, epoch=epoch
+    )
     loading = forward = backprop = 0.0
     start = mark = perf_counter()
     for step, (inputs, targets) in enumerate(data.training_batches(seed=seed, epoch=epoch)):
         if stopped():
             raise Interrupted
         mark, loading = _lap(mark, loading)
+        _set_rate(state.optimizer, settings.rate(epoch, step / steps))
+        if lessons:
+            lessons.teach((inputs, targets), done=step / steps)
+            mark, backprop = _lap(mark, backprop)
         outputs = state.network(inputs)
         loss = tally.loss(outputs, targets)
         mark, forward = _lap(mark, forward)
         if not math.isfinite(loss.item()):
             raise DivergedError(f"epoch {epoch}: train loss is {loss.item()}")
-        _set_rate(state.optimizer, settings.rate(epoch, step / steps))
         state.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         state.optimizer.step()

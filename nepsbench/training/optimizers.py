@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from nepsbench.spaces.networks.searching import Searching, weights_of
 from nepsbench.training.recipe import Settings
 from nepsbench.training.recipe_terms import AdamWSettings, SGDSettings
 from nepsbench.training.rmsprop_tf import RMSPropTF
@@ -17,19 +18,25 @@ def new_optimizer(network: nn.Module, settings: Settings) -> torch.optim.Optimiz
     """Return a fresh optimiser of the network's weights; it clips, where the recipe does."""
     optimizer = _optimizer(network, settings)
     if settings.recipe.clip_norm is not None:
-        clip = partial(_clip, weights=[*network.parameters()], norm=settings.recipe.clip_norm)
+        clip = partial(_clip, weights=weights_of(network), norm=settings.recipe.clip_norm)
         optimizer.register_step_pre_hook(clip)
     return optimizer
 
 
 def _optimizer(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
     chosen = settings.optimizer
-    weights, lr, decay = network.parameters(), settings.learning_rate, settings.weight_decay
+    weights, lr, decay = weights_of(network), settings.learning_rate, settings.weight_decay
     if isinstance(chosen, SGDSettings):
         momentum = float(chosen.momentum)
         nesterov = chosen.nesterov and momentum > 0  # torch refuses it without momentum
+        # The fused step takes no weights without gradients, such as those of what was not drawn.
         return torch.optim.SGD(
-            weights, lr=lr, weight_decay=decay, momentum=momentum, nesterov=nesterov, fused=True
+            weights,
+            lr=lr,
+            weight_decay=decay,
+            momentum=momentum,
+            nesterov=nesterov,
+            fused=not isinstance(network, Searching),
         )
     if isinstance(chosen, AdamWSettings):
         return torch.optim.AdamW(

@@ -20,6 +20,7 @@ from nepsbench.boundary import Section
 from nepsbench.errors import SpecError
 from nepsbench.spaces import Configuration
 from nepsbench.training.recipe_terms import (
+    ArchitectureSettings,
     Augmentation,
     BatchNorm,
     Normalisation,
@@ -53,6 +54,7 @@ class Recipe(Section):
         normalisation: Constants of pixels; None for the dataset's own.
         batch_norm: Constants of batch normalisation; None for the network's own.
         initialisation: How weights are drawn; see ``initialisation``.
+        architecture: How an architecture is searched; None where networks have theirs.
         threads: Threads of torch; sums depend on it, so it belongs to the recipe.
         ignores: Training parameters of spaces that have no say here.
         datasets: What is different on single datasets, as values of a recipe.
@@ -76,6 +78,7 @@ class Recipe(Section):
     normalisation: Normalisation | None = None
     batch_norm: BatchNorm | None = None
     initialisation: Literal["network", "tensorflow", "fan_out"] = "network"
+    architecture: ArchitectureSettings | None = None
     threads: int = Field(gt=0)
     ignores: tuple[str, ...] = ()
     datasets: dict[str, dict[str, Any]] = Field(default_factory=dict)
@@ -148,6 +151,9 @@ class Recipe(Section):
             resolution=float(value(recipe.resolution)),
             optimizer=optimizer,
             trivial_augment=bool(value(recipe.augmentation.trivial_augment)),
+            architecture_rate=(
+                0.0 if recipe.architecture is None else float(value(recipe.architecture.rate))
+            ),
         )
 
 
@@ -162,6 +168,7 @@ class Settings:
     resolution: float
     optimizer: OptimizerSettings
     trivial_augment: bool
+    architecture_rate: float = 0.0
 
     def rate(self, epoch: int, share: float = 0.0) -> float:
         """Return the learning rate in ``epoch`` (from 1), of which ``share`` (0 to 1) is done.

@@ -112,6 +112,24 @@ class Augmentation(Section):
         return not (self.trivial_augment or self.flip or self.crop_padding or self.cutout)
 
 
+class ArchitectureSettings(Section):
+    """How a network that is searched learns its architecture from validation data.
+
+    Attributes:
+        kind: Adam, or exponentiated gradient, whose parameters are on the simplex.
+        rate: Of its steps.
+        betas: Adam's.
+        decay: Adam's, of the parameters.
+        warm_up: The part of the schedule in which only the weights move.
+    """
+
+    kind: Literal["adam", "exponentiated_gradient"]
+    rate: Positive | Reference
+    betas: tuple[float, float] = (0.9, 0.999)
+    decay: float = Field(default=0.0, ge=0)
+    warm_up: Share = 0.0
+
+
 class Normalisation(Section):
     """Mean and standard deviation by channel, of pixels 0..255, in place of the dataset's own."""
 

@@ -16,6 +16,7 @@ import torch
 from nepsbench import provenance
 from nepsbench.datasets.opening import Dataset
 from nepsbench.errors import NepsbenchError, StorageError
+from nepsbench.found import found_column
 from nepsbench.journal import JournalWriter
 from nepsbench.kept import KeepRule, column_of
 from nepsbench.schema import Status
@@ -57,18 +58,19 @@ class Workbench:
 
 @dataclass
 class Progress:
-    """What is known of a trial so far; ``epochs`` to ``started`` are columns of ``trials``."""
+    """What is known of a trial so far; ``epochs`` to ``found`` are columns of ``trials``."""
 
     epochs: int = 0
     params: float | None = None
     flops: float | None = None
     started: str | None = None
+    found: str | None = None
     makers: tuple[provenance.Maker, ...] = ()
     kept: Kept = field(default_factory=Kept)
 
     def columns(self) -> dict[str, Any]:
         """Return columns of ``trials``; where machines or code changed, each is named."""
-        names = ("epochs", "params", "flops", "started")
+        names = ("epochs", "params", "flops", "started", "found")
         fields = {name: getattr(self, name) for name in names}
         fields["kept_weights"] = column_of(self.kept.weights)
         return fields | provenance.environment() | provenance.mixture(self.makers)
@@ -188,6 +190,9 @@ def _train_to_target(trial: TrialSpec, bench: Workbench, progress: Progress) -> 
     except DivergedError:
         _keep_before_divergence(trial, bench, progress.kept, keeper)
         raise
+    if state.architect is not None:
+        found = state.architect.found(data, seed=trial.seed, epoch=state.epoch)
+        progress.found = found_column(found.space, found.configuration)
 
 
 def _save_each(

@@ -19,6 +19,7 @@ from nepsbench.datasets.preparation import _store
 from nepsbench.datasets.task import Task, classification
 from nepsbench.errors import SpecError
 from nepsbench.spaces import get_space, nasbench101, nasbench201, nashpobench2, space_names
+from nepsbench.spaces.oneshot import CELL_METHODS
 from nepsbench.training.fit import fitting_recipe
 from nepsbench.training.interruption import Interruption
 from nepsbench.training.recipe import get_recipe, recipe_names
@@ -47,6 +48,10 @@ _CONFIGURATIONS: dict[str, list[dict[str, Any]]] = {
         nashpobench2.from_cellcode("2|33|230", learning_rate=0.4, batch_size=32),
     ],
     "nasbench360_backbone": [{"Dropout": 0.3}, {"Momentum": 0.0, "Dropout": 0.6}],
+    "oneshot_nasbench201": [
+        {"Method": method, "Width": 4, "Depth": 1, "ArchitectureRate": 0.02}
+        for method in CELL_METHODS
+    ],
 }
 
 
@@ -64,7 +69,7 @@ class Pair:
 
     @property
     def trials(self) -> list[Trial]:
-        """Two trials or one."""
+        """One trial of each configuration."""
         space = get_space(self.space)
         return [
             {

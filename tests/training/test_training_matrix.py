@@ -34,6 +34,7 @@ FEW = [
     Pair("nasbench360_backbone", "nasbench360_backbone"),
     Pair("nasbench360_backbone", "nasbench360", "darcy_flow"),
     Pair("nasbench360_backbone", "nasbench360_backbone", "ecg"),
+    Pair("oneshot_nasbench201", "oneshot_nasbench201-4"),
 ]
 JobMaker = Callable[..., Path]
 

@@ -27,6 +27,8 @@ _MODULES = {
     "nds_residual_bottleneck": "nepsbench.spaces.networks.nds_stages",
     "nds_residual_basic": "nepsbench.spaces.networks.nds_stages",
     "nds_vanilla": "nepsbench.spaces.networks.nds_stages",
+    # By name alone: searches stand above spaces.
+    "oneshot_nasbench201": "nepsbench.search.oneshot.nasbench201",
 }
 
 

@@ -8,14 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from nepsbench.spaces.networks.cell import CellModule
+from nepsbench.spaces.networks.searching import weights_of
 
 _WEIGHTS = nn.Conv1d | nn.Conv2d | nn.Linear
 _NORMS = nn.BatchNorm1d | nn.BatchNorm2d
 
 
 def count_params(network: nn.Module) -> float:
-    """Return the trainable parameters in millions."""
-    return sum(p.numel() for p in network.parameters() if p.requires_grad) / 1e6
+    """Return the trainable parameters in millions; of a search, those of its supernet."""
+    return sum(p.numel() for p in weights_of(network) if p.requires_grad) / 1e6
 
 
 def count_flops(

@@ -8,31 +8,33 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from nepsbench.errors import CorruptedFileError, SpecError
-from nepsbench.search.oneshot.loop import (
-    SearchState,
-    derived_cell,
-    initial_state,
-    rate,
-    search_epochs,
-)
-from nepsbench.search.oneshot.methods import DartsSecondOrder, Gdas, Step, make_method, method_names
+from nepsbench.errors import SpecError
+from nepsbench.search.oneshot.controller import Controller, reinforce
+from nepsbench.search.oneshot.methods import METHODS, DartsSecondOrder, Gdas
 from nepsbench.search.oneshot.mixture import SHAPE, cell_of, choices_of, hard, soft
-from nepsbench.search.oneshot.recipe import RECIPES, SearchRecipe
+from nepsbench.search.oneshot.nasbench201 import CellSearch
 from nepsbench.search.oneshot.supernet import Supernet
-from nepsbench.spaces import get_space
-from nepsbench.spaces.cells import JAHS_EDGES, NATS_OPERATIONS
+from nepsbench.spaces import get_space, nasbench201
+from nepsbench.spaces.networks.searching import Lesson
 from nepsbench.spaces.networks.skeleton import cell_network
+from nepsbench.spaces.oneshot import CELL_METHODS
 from nepsbench.spaces.problem import Problem
-from nepsbench.training.fit import fitting_recipe
+from nepsbench.training.architect import Architect
+from nepsbench.training.exponentiated import ExponentiatedGradient
+from nepsbench.training.loop import TrainingState, initial_state, train_epochs
+from nepsbench.training.recipe import Settings, get_recipe
 from nepsbench.training.trial_data import TrialData, prepare_trial_data
 
 PROBLEM = Problem((1, 8, 8), 10)
-TINY = SearchRecipe(epochs=4, batch_size=64, width=4, depth=1, judged=5)
+SPACE = get_space("oneshot_nasbench201")
 
 
 def random(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def settings_of(rate: float = 3e-4, recipe: str = "oneshot_nasbench201-10") -> Settings:
+    return get_recipe(recipe).settings({**SPACE.defaults, "ArchitectureRate": rate})
 
 
 @pytest.fixture(scope="module")
@@ -48,19 +50,34 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> TrialData:
         name: replace(split, inputs=split.inputs[:192], targets=split.targets[:192])
         for name, split in (("train", dataset.train), ("valid", dataset.valid))
     }
-    space = get_space("nasbench201")
-    settings = fitting_recipe("nasbench201", space, "digits").settings(space.defaults, "digits")
-    settings = replace(settings, batch_size=TINY.batch_size)
-    return prepare_trial_data(replace(dataset, **few), settings)
+    return prepare_trial_data(replace(dataset, **few), settings_of())
 
 
-def state_of(name: str, seed: int = 1) -> SearchState:
-    return initial_state(name, TINY, PROBLEM, seed=seed)
+def state_of(method: str, settings: Settings | None = None, *, width: int = 4) -> TrainingState:
+    configuration = {**SPACE.defaults, "Method": method, "Width": width, "Depth": 1}
+    return initial_state(
+        SPACE.name, configuration, PROBLEM, settings=settings or settings_of(), seed=1
+    )
 
 
-@pytest.mark.parametrize("name", method_names())
+def search_of(state: TrainingState) -> CellSearch:
+    assert isinstance(state.network, CellSearch)
+    return state.network
+
+
+def architect_of(state: TrainingState) -> Architect:
+    assert state.architect is not None
+    return state.architect
+
+
+def test_every_method_has_its_schedule() -> None:
+    assert list(METHODS) == list(CELL_METHODS)
+    assert set(CELL_METHODS.values()) <= set(get_recipe(SPACE.name).horizons)
+
+
+@pytest.mark.parametrize("name", METHODS)
 def test_a_mixture_stays_on_the_simplex(name: str) -> None:
-    method = make_method(name, TINY, random())
+    method = METHODS[name](random())
     draws = random(2)
     for progress in (0.0, 0.5, 1.0):
         mixture = method.mixture(progress, draws)
@@ -74,16 +91,63 @@ def test_a_mixture_stays_on_the_simplex(name: str) -> None:
         assert (weights[inactive].abs() < 1e-6).all()
 
 
+def test_exponentiated_steps_stay_on_the_simplex_and_are_those_of_the_paper() -> None:
+    start = torch.tensor([[0.2, 0.3, 0.5], [0.6, 0.3, 0.1]])
+    weights = torch.nn.Parameter(start.clone())
+    gradient = torch.tensor([[1.0, -2.0, 0.5], [0.0, 0.0, 0.0]])
+    weights.grad = gradient
+    ExponentiatedGradient([weights], lr=0.1).step()
+    expected = start * (-0.1 * gradient).exp()
+    assert weights.detach() == pytest.approx(expected / expected.sum(1, keepdim=True), abs=1e-6)
+    for _ in range(200):
+        ExponentiatedGradient([weights], lr=0.5).step()
+    assert weights.detach().sum(1) == pytest.approx(torch.ones(2), abs=1e-5)
+    assert int(weights[0].argmax()) == 1
+
+
 def test_draws_of_gdas_follow_its_logits() -> None:
-    method = Gdas(TINY, random())
-    assert method.alpha is not None
+    method = Gdas(random())
+    expected = torch.tensor([0.1, 0.2, 0.3, 0.3, 0.1])
     with torch.no_grad():
-        method.alpha[:] = torch.tensor([0.1, 0.2, 0.3, 0.3, 0.1]).log()
+        method.alpha[:] = expected.log()
     draws, counts = random(3), torch.zeros(SHAPE)
     for _ in range(3000):
         counts += method.mixture(0.3, draws).weights.detach().round()
-    expected = torch.tensor([0.1, 0.2, 0.3, 0.3, 0.1])
     assert (counts / 3000 - expected).abs().max() < 0.04
+
+
+def test_a_controller_learns_which_choice_is_worth_more() -> None:
+    controller = Controller((4, 3), random=random(5))
+    optimizer = torch.optim.Adam(controller.parameters(), lr=0.02)
+    draws = random(6)
+
+    def shares() -> float:
+        with torch.no_grad():
+            return sum(controller.draw(draws).choices == [2, 1] for _ in range(300)) / 300
+
+    before = shares()
+    for _ in range(400):
+        reinforce(controller, lambda choices: float(choices == [2, 1]), draws)
+        optimizer.step()
+    assert before < 0.2
+    assert shares() > 0.6
+
+
+def test_a_controllers_gradient_is_that_of_differences() -> None:
+    controller = Controller((3, 2), random=random(7)).double()
+    drawn = controller.draw(random(8))
+    drawn.log_probability.backward()
+    weight = controller.heads[0].weight
+    found = float(weight.grad[drawn.choices[0], 5])
+    ends = []
+    for sign in (1e-6, -1e-6):
+        with torch.no_grad():
+            weight[drawn.choices[0], 5] += sign
+            again = controller.draw(random(8))
+            weight[drawn.choices[0], 5] -= sign
+        assert again.choices == drawn.choices
+        ends.append(float(again.log_probability))
+    assert found == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-3, abs=1e-9)
 
 
 def test_a_supernet_of_one_hot_weights_is_the_network_of_its_cell() -> None:
@@ -130,8 +194,9 @@ class Line(torch.nn.Module):
 
 
 def test_the_second_orders_gradient_is_that_of_differences_through_the_step() -> None:
-    method = DartsSecondOrder(TINY, random())
-    method.alpha = torch.randn(SHAPE, generator=random(1), dtype=torch.float64).requires_grad_()
+    method = DartsSecondOrder(random()).double()
+    with torch.no_grad():
+        method.alpha.copy_(torch.randn(SHAPE, generator=random(1), dtype=torch.float64))
     line = Line()
     optimizer = torch.optim.SGD(line.parameters(), lr=0.2, momentum=0.9, weight_decay=0.01)
     draws = random(4)
@@ -146,8 +211,7 @@ def test_the_second_orders_gradient_is_that_of_differences_through_the_step() ->
     def loss(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         return ((outputs - targets) ** 2).mean()
 
-    step = Step(line, optimizer, loss, train, valid, 0.0, draws)  # type: ignore[arg-type]
-    method.learn(step)
+    method.learn(line, Lesson(optimizer, loss, train, valid, 0.0, draws))  # type: ignore[arg-type]
     assert method.alpha.grad is not None
 
     def after_the_step(alpha: torch.Tensor) -> float:
@@ -170,54 +234,88 @@ def test_the_second_orders_gradient_is_that_of_differences_through_the_step() ->
         assert float(method.alpha.grad[place]) == pytest.approx(expected, rel=1e-3, abs=1e-7)
 
 
-@pytest.mark.parametrize("name", method_names())
-def test_a_search_that_is_interrupted_gives_the_same_bits(name: str, data: TrialData) -> None:
-    once = state_of(name)
-    whole = list(search_epochs(once, data, TINY, seed=1, until=2))
-    first = state_of(name)
-    parts = list(search_epochs(first, data, TINY, seed=1, until=1))
-    again = state_of(name, seed=9)  # what it starts from is all put back
-    again.load(first.to_dict())
-    parts += list(search_epochs(again, data, TINY, seed=1, until=2))
-    assert parts == whole
-    for one, other in zip(
-        once.supernet.state_dict().values(), again.supernet.state_dict().values(), strict=True
-    ):
-        assert torch.equal(one, other)
-    if once.method.alpha is not None:
-        assert again.method.alpha is not None
-        assert torch.equal(once.method.alpha, again.method.alpha)
-    assert derived_cell(once, data, seed=1) == derived_cell(again, data, seed=1)
-
-
 def test_training_moves_the_loss_and_validation_the_architecture(data: TrialData) -> None:
-    quick = replace(TINY, epochs=12, architecture_rate=0.05, rate=0.3, width=8)
-    state = initial_state("darts", quick, PROBLEM, seed=2)
-    assert state.method.alpha is not None
-    before = state.method.alpha.detach().clone()
-    losses = [each["train_loss"] for each in search_epochs(state, data, quick, seed=2, until=10)]
-    assert losses[-1] < losses[0] - 0.3
-    assert (state.method.alpha - before).abs().max() > 0.1
+    base = settings_of(0.05)
+    quick = replace(base, learning_rate=0.3)
+    state = state_of("darts", quick, width=8)
+    learnt = search_of(state).architecture()[0]
+    before, size = learnt.detach().clone(), sum(w.numel() for w in state.network.parameters())
+    losses = [
+        each["train_loss"] for each in train_epochs(state, data, settings=quick, seed=2, until=10)
+    ]
+    assert losses[-1] < losses[0] - 0.15
+    assert (learnt - before).abs().max() > 0.1
+    in_optimizer = sum(w.numel() for w in state.optimizer.param_groups[0]["params"])
+    assert in_optimizer == size - learnt.numel()
 
 
-def test_a_derived_cell_is_what_the_logits_prefer(data: TrialData) -> None:
+def test_the_architecture_rests_while_the_weights_warm_up(data: TrialData) -> None:
+    settings = settings_of(0.05)
+    recipe = settings.recipe
+    assert recipe.architecture is not None
+    late = recipe.architecture.model_copy(update={"warm_up": 0.15})
+    settings = replace(settings, recipe=recipe.model_copy(update={"architecture": late}))
+    state = state_of("darts", settings)
+    learnt = search_of(state).architecture()[0]
+    before = learnt.detach().clone()
+    epochs = train_epochs(state, data, settings=settings, seed=2, until=2)
+    next(epochs)
+    assert torch.equal(learnt, before)
+    next(epochs)
+    assert not torch.equal(learnt, before)
+
+
+def test_what_is_found_is_what_the_logits_prefer(data: TrialData) -> None:
     state = state_of("darts")
-    assert state.method.alpha is not None
     wanted = [3, 1, 2, 0, 4, 3]
     with torch.no_grad():
-        state.method.alpha[range(6), wanted] = 5.0
-    cell = derived_cell(state, data, seed=1)
-    assert choices_of(cell) == wanted
-    assert cell == cell_of(wanted)
+        search_of(state).architecture()[0][range(6), wanted] = 5.0
+    found = architect_of(state).found(data, seed=1, epoch=0)
+    assert found.space == "nasbench201"
+    assert choices_of(nasbench201.cell_of(found.configuration)) == wanted
 
 
-def test_rates_follow_a_cosine_and_names_are_checked() -> None:
-    assert rate(TINY, 1) == TINY.rate
-    assert TINY.least_rate < rate(TINY, 4) < rate(TINY, 3) < TINY.rate
-    assert set(RECIPES) == set(method_names())
-    with pytest.raises(SpecError, match="no one-shot method 'dart'; choose one of darts"):
-        make_method("dart", TINY, random())
-    with pytest.raises(CorruptedFileError, match="cannot go on from its checkpoint"):
-        state_of("darts").load(state_of("random_sharing").to_dict() | {"optimizer": {}})
-    assert len(JAHS_EDGES) == SHAPE[0]
-    assert len(NATS_OPERATIONS) == SHAPE[1]
+@pytest.mark.parametrize("name", ["setn", "enas", "random_sharing"])
+def test_what_is_found_is_the_best_of_those_judged(name: str, data: TrialData) -> None:
+    state = state_of(name)
+    judged: list[float] = []
+    asked = iter([*range(60, 20, -1), 5.0, *range(10, 300)])
+
+    def judge() -> float:
+        judged.append(float(next(asked)))
+        return judged[-1]
+
+    cells: list[list[int]] = []
+    search = search_of(state)
+    best = search.found(judge, random(1))
+    assert len(judged) == 100
+    draws = random(1)
+    method = search.method
+    for _ in range(41):
+        if name == "setn":
+            chosen = torch.multinomial(method.alpha.detach().softmax(1), 1, generator=draws)  # type: ignore[union-attr]
+            cells.append(chosen.flatten().tolist())
+        elif name == "enas":
+            cells.append(method.controller.draw(draws).choices)  # type: ignore[union-attr]
+        else:
+            cells.append([c for (c,) in method.mixture(1.0, draws).active])
+    assert choices_of(nasbench201.cell_of(best.configuration)) == cells[40]
+    assert data.steps > 0
+
+
+@pytest.mark.parametrize("recipe", ["nasbench201", "nasbench360_precompute"])
+def test_a_recipe_without_a_word_on_architectures_does_not_search(recipe: str) -> None:
+    settings = replace(settings_of(), recipe=get_recipe(recipe))
+    with pytest.raises(SpecError, match="does not say how an architecture is searched"):
+        state_of("gdas", settings)
+
+
+def test_networks_with_an_architecture_are_not_searched() -> None:
+    with pytest.raises(SpecError, match="this space's networks have theirs"):
+        initial_state(
+            "nasbench201",
+            get_space("nasbench201").defaults,
+            PROBLEM,
+            settings=settings_of(),
+            seed=0,
+        )

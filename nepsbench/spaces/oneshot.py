@@ -1,0 +1,70 @@
+"""Spaces of searches: a configuration says which method searches, with a supernet of which size.
+
+A trial of such a space is a search. It is drawn, submitted, resumed, tracked and stored as every
+trial is; what it found stands in the column ``found``, a configuration of another space.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nepsbench.spaces.parameters import Categorical, LogFloat, Parameter, Scalar
+from nepsbench.spaces.space import Space
+
+#: Methods on NAS-Bench-201's cells, and the epochs of their published schedules there.
+CELL_METHODS = {
+    "darts": 50,
+    "darts_second_order": 50,
+    "gdas": 250,
+    "setn": 250,
+    "enas": 250,
+    "random_sharing": 250,
+}
+
+
+#: What names of these spaces begin with; behind it stands that which architectures are found in.
+PREFIX = "oneshot_"
+
+
+def _size(widths: tuple[int, ...], width: int, depths: tuple[int, ...], depth: int) -> tuple[
+    Parameter, Parameter
+]:  # fmt: skip
+    return Categorical("Width", widths, width), Categorical("Depth", depths, depth)
+
+
+def _rate(default: float) -> Parameter:
+    return LogFloat("ArchitectureRate", 1e-5, 1.0, default)
+
+
+NASBENCH201 = Space(
+    name="oneshot_nasbench201",
+    version=1,
+    parameters=(
+        Categorical("Method", tuple(CELL_METHODS), "gdas"),
+        *_size((4, 8, 16), 16, (1, 2, 3, 4, 5), 5),
+        _rate(3e-4),
+    ),
+    fidelities=("Width", "Depth"),
+    training=("ArchitectureRate",),
+)
+
+
+def published_epochs(space: str, method: str) -> int:
+    """Return the epochs of a method's published schedule.
+
+    Args:
+        space: A space of searches.
+        method: One of its methods.
+    """
+    return _EPOCHS[space][method]
+
+
+_EPOCHS = {NASBENCH201.name: CELL_METHODS}
+
+#: Parameters that make the supernet.
+ARCHITECTURE = ("Method", "Width", "Depth")
+
+
+def architecture(configuration: Mapping[str, Scalar]) -> str:
+    """Return the canonical text of a supernet."""
+    return "oneshot:" + ",".join(str(configuration[name]) for name in ARCHITECTURE)
