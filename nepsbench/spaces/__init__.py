@@ -35,7 +35,9 @@ _SPACES = {
     "nds_residual_bottleneck": ("nds", "RESIDUAL_BOTTLENECK"),
     "nds_residual_basic": ("nds", "RESIDUAL_BASIC"),
     "nds_vanilla": ("nds", "VANILLA"),
+    "darts": ("darts", "SPACE"),
     "oneshot_nasbench201": ("oneshot", "NASBENCH201"),
+    "oneshot_darts": ("oneshot", "DARTS"),
 }
 
 

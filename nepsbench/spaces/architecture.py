@@ -34,13 +34,20 @@ _MODULES = (
             "nats_size",
             "nashpobench2",
             "nasbench360_backbone",
+            "darts",
         )
     }
     | {
         f"nds_{family}": "nepsbench.spaces.nds"
         for family in ("nas_cell", "residual_bottleneck", "residual_basic", "vanilla")
     }
-    | {f"oneshot_{searched}": "nepsbench.spaces.oneshot" for searched in ("nasbench201",)}
+    | {
+        f"oneshot_{searched}": "nepsbench.spaces.oneshot"
+        for searched in (
+            "nasbench201",
+            "darts",
+        )
+    }
 )
 
 _INPUT = "x"

@@ -49,6 +49,19 @@ NASBENCH201 = Space(
 )
 
 
+DARTS = Space(
+    name="oneshot_darts",
+    version=1,
+    parameters=(
+        Categorical("Method", ("gaea_pc_darts",), "gaea_pc_darts"),
+        *_size((8, 16), 16, tuple(range(2, 9)), 8),
+        _rate(0.1),
+    ),
+    fidelities=("Width", "Depth"),
+    training=("ArchitectureRate",),
+)
+
+
 def published_epochs(space: str, method: str) -> int:
     """Return the epochs of a method's published schedule.
 
@@ -59,7 +72,7 @@ def published_epochs(space: str, method: str) -> int:
     return _EPOCHS[space][method]
 
 
-_EPOCHS = {NASBENCH201.name: CELL_METHODS}
+_EPOCHS = {NASBENCH201.name: CELL_METHODS, DARTS.name: {"gaea_pc_darts": 50}}
 
 #: Parameters that make the supernet.
 ARCHITECTURE = ("Method", "Width", "Depth")

@@ -72,6 +72,8 @@ class Problem:
 _REQUIREMENTS: dict[str, Callable[[Problem, str], None]] = {
     "nasbench201": Problem.require_plane,
     "oneshot_nasbench201": Problem.require_plane,
+    "darts": Problem.require_any,
+    "oneshot_darts": Problem.require_any,
     "nasbench360_backbone": Problem.require_any,
 }
 

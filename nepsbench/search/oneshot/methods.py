@@ -57,7 +57,8 @@ class Method(nn.Module, ABC):
 
     def learn(self, supernet: Supernet, lesson: Lesson) -> None:
         """Set the gradient of what is learnt: by default that of the validation loss."""
-        set_gradients(self, _loss(supernet, lesson, lesson.valid, self._lesson_mixture(lesson)))
+        loss = _loss(supernet, lesson, lesson.valid, self._lesson_mixture(lesson))
+        set_gradients([*self.parameters()], loss)
 
     def _lesson_mixture(self, lesson: Lesson) -> Mixture:
         return self.mixture(lesson.progress, lesson.random)
@@ -240,12 +241,11 @@ METHODS: dict[str, type[_Logits | Enas | RandomSharing]] = {
 }
 
 
-def set_gradients(learnt: nn.Module, loss: Tensor) -> None:
-    """Set the gradients of a module's parameters to those of a loss, and no other's.
+def set_gradients(parameters: list[nn.Parameter], loss: Tensor) -> None:
+    """Set the gradients of parameters to those of a loss, and no other's.
 
     A draw without a path from input to output says nothing of the architecture.
     """
-    parameters = [*learnt.parameters()]
     found = torch.autograd.grad(loss, parameters, allow_unused=True)
     for parameter, gradient in zip(parameters, found, strict=True):
         parameter.grad = torch.zeros_like(parameter) if gradient is None else gradient

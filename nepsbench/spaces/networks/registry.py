@@ -12,24 +12,34 @@ from nepsbench.errors import SpecError
 from nepsbench.spaces.parameters import Scalar
 from nepsbench.spaces.problem import Problem, check_problem
 
-_MODULES = {
-    name: f"nepsbench.spaces.networks.{name}"
-    for name in (
-        "nepsbench101",
-        "nasbench101",
-        "nasbench201",
-        "nats_size",
-        "nashpobench2",
-        "nasbench360_backbone",
-    )
-} | {
-    "nds_nas_cell": "nepsbench.spaces.networks.nds_cell",
-    "nds_residual_bottleneck": "nepsbench.spaces.networks.nds_stages",
-    "nds_residual_basic": "nepsbench.spaces.networks.nds_stages",
-    "nds_vanilla": "nepsbench.spaces.networks.nds_stages",
+_MODULES = (
+    {
+        name: f"nepsbench.spaces.networks.{name}"
+        for name in (
+            "nepsbench101",
+            "nasbench101",
+            "nasbench201",
+            "nats_size",
+            "nashpobench2",
+            "nasbench360_backbone",
+            "darts",
+        )
+    }
+    | {
+        "nds_nas_cell": "nepsbench.spaces.networks.nds_cell",
+        "nds_residual_bottleneck": "nepsbench.spaces.networks.nds_stages",
+        "nds_residual_basic": "nepsbench.spaces.networks.nds_stages",
+        "nds_vanilla": "nepsbench.spaces.networks.nds_stages",
+    }
     # By name alone: searches stand above spaces.
-    "oneshot_nasbench201": "nepsbench.search.oneshot.nasbench201",
-}
+    | {
+        f"oneshot_{searched}": f"nepsbench.search.oneshot.{searched}"
+        for searched in (
+            "nasbench201",
+            "darts",
+        )
+    }
+)
 
 
 class _Builder(Protocol):
