@@ -36,8 +36,14 @@ _SPACES = {
     "nds_residual_basic": ("nds", "RESIDUAL_BASIC"),
     "nds_vanilla": ("nds", "VANILLA"),
     "darts": ("darts", "SPACE"),
+    "densenas": ("densenas", "SPACE"),
+    "autodeeplab": ("autodeeplab", "SPACE"),
+    "amber": ("amber", "SPACE"),
     "oneshot_nasbench201": ("oneshot", "NASBENCH201"),
     "oneshot_darts": ("oneshot", "DARTS"),
+    "oneshot_densenas": ("oneshot", "DENSENAS"),
+    "oneshot_autodeeplab": ("oneshot", "AUTODEEPLAB"),
+    "oneshot_amber": ("oneshot", "AMBER"),
 }
 
 

@@ -35,6 +35,9 @@ _MODULES = (
             "nashpobench2",
             "nasbench360_backbone",
             "darts",
+            "densenas",
+            "autodeeplab",
+            "amber",
         )
     }
     | {
@@ -46,6 +49,9 @@ _MODULES = (
         for searched in (
             "nasbench201",
             "darts",
+            "densenas",
+            "autodeeplab",
+            "amber",
         )
     }
 )

@@ -61,6 +61,42 @@ DARTS = Space(
     training=("ArchitectureRate",),
 )
 
+AMBER = Space(
+    name="oneshot_amber",
+    version=1,
+    parameters=(
+        Categorical("Method", ("amber",), "amber"),
+        Categorical("Width", (4, 8, 16, 32), 32),
+        _rate(1e-3),
+    ),
+    fidelities=("Width",),
+    training=("ArchitectureRate",),
+)
+DENSENAS = Space(
+    name="oneshot_densenas",
+    version=1,
+    parameters=(
+        Categorical("Method", ("densenas", "densenas_random"), "densenas"),
+        Categorical("Width", (0.125, 0.25, 0.5, 1.0), 1.0),
+        Categorical("Depth", (0, 1, 2, 5, 15), 15),
+        _rate(3e-4),
+    ),
+    fidelities=("Width", "Depth"),
+    training=("ArchitectureRate",),
+)
+
+AUTODEEPLAB = Space(
+    name="oneshot_autodeeplab",
+    version=1,
+    parameters=(
+        Categorical("Method", ("auto_deeplab",), "auto_deeplab"),
+        *_size((2, 4, 8), 8, tuple(range(1, 13)), 12),
+        _rate(3e-3),
+    ),
+    fidelities=("Width", "Depth"),
+    training=("ArchitectureRate",),
+)
+
 
 def published_epochs(space: str, method: str) -> int:
     """Return the epochs of a method's published schedule.
@@ -72,7 +108,14 @@ def published_epochs(space: str, method: str) -> int:
     return _EPOCHS[space][method]
 
 
-_EPOCHS = {NASBENCH201.name: CELL_METHODS, DARTS.name: {"gaea_pc_darts": 50}}
+#: NAS-Bench-360's for all but NAS-Bench-201's cells; AMBER has episodes, and no epochs there.
+_EPOCHS = {
+    NASBENCH201.name: CELL_METHODS,
+    DARTS.name: {"gaea_pc_darts": 50},
+    AMBER.name: {"amber": 50},
+    AUTODEEPLAB.name: {"auto_deeplab": 40},
+    DENSENAS.name: {"densenas": 70, "densenas_random": 2},
+}
 
 #: Parameters that make the supernet.
 ARCHITECTURE = ("Method", "Width", "Depth")
@@ -80,4 +123,6 @@ ARCHITECTURE = ("Method", "Width", "Depth")
 
 def architecture(configuration: Mapping[str, Scalar]) -> str:
     """Return the canonical text of a supernet."""
-    return "oneshot:" + ",".join(str(configuration[name]) for name in ARCHITECTURE)
+    return "oneshot:" + ",".join(
+        str(configuration[name]) for name in ARCHITECTURE if name in configuration
+    )

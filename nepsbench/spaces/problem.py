@@ -53,6 +53,33 @@ class Problem:
         if self.dense or not self.is_sequence:
             self.require_plane(network)
 
+    def require_map(self, network: str) -> None:
+        """Let through two-dimensional inputs with an output for each place.
+
+        Raises:
+            SpecError: If ``network``, which is named in the error, cannot take the problem.
+        """
+        if len(self.shape) != 3 or not self.dense:
+            raise SpecError(
+                f"{network}: gives an output for each place of inputs (channels, height, width); "
+                f"the dataset's inputs have the shape {self.shape}"
+                f"{'' if self.dense else ' and need one output an example'}; "
+                "choose another space or dataset"
+            )
+
+    def require_sequence(self, network: str) -> None:
+        """Let through sequences with one output an example.
+
+        Raises:
+            SpecError: If ``network``, which is named in the error, cannot take the problem.
+        """
+        if self.dense or not self.is_sequence:
+            raise SpecError(
+                f"{network}: takes sequences, with one output an example; the dataset's inputs "
+                f"have the shape {self.shape}{' and need an output for each place' * self.dense}; "
+                "choose another space or dataset"
+            )
+
     def require_image(self, network: str) -> None:
         """Let through two-dimensional inputs with one output an example.
 
@@ -74,6 +101,12 @@ _REQUIREMENTS: dict[str, Callable[[Problem, str], None]] = {
     "oneshot_nasbench201": Problem.require_plane,
     "darts": Problem.require_any,
     "oneshot_darts": Problem.require_any,
+    "densenas": Problem.require_any,
+    "oneshot_densenas": Problem.require_any,
+    "autodeeplab": Problem.require_map,
+    "oneshot_autodeeplab": Problem.require_map,
+    "amber": Problem.require_sequence,
+    "oneshot_amber": Problem.require_sequence,
     "nasbench360_backbone": Problem.require_any,
 }
 

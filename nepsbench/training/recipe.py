@@ -208,7 +208,10 @@ def get_recipe(name: str) -> Recipe:
     stem, _, horizon = name.rpartition("-")
     own = stem if stem in contents and contents[stem]["horizon"] == _number(horizon) else name
     if own not in contents:
-        raise SpecError(f"unknown recipe {name!r}; there are: {', '.join(contents)}")
+        raise SpecError(
+            f"unknown recipe {name!r}; there are: {', '.join(recipe_files())}, each with variants "
+            "and horizons (such as nasbench101-36) that docs/recipes.md lists"
+        )
     recipe = Recipe.model_validate(contents[own])
     for dataset in recipe.datasets:
         recipe.on(dataset)

@@ -56,7 +56,7 @@ def test_one_training_seed_for_all_reaches_the_spec():
         ({"space": "nope"}, "unknown space 'nope'; there are: nepsbench101"),
         ({"dataset": "nope"}, "unknown dataset 'nope'; there are: "),
         ({"name": "a/b"}, "name: String should match pattern"),
-        ({"recipe": "nope"}, "unknown recipe 'nope'; there are: nasbench101, "),
+        ({"recipe": "nope"}, "unknown recipe 'nope'; there are: amber, "),
         ({"recipe": "nasbench201"}, "recipe nasbench201 takes no notice of LearningRate, Opt"),
         (
             {"space": "nasbench101", "recipe": "nasbench360", "dataset": "deepsea"},

@@ -213,7 +213,9 @@ def test_every_operation_of_nds_trains_in_both_cells(name):
     assert all(torch.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
 
 
-@pytest.mark.parametrize("name", space_names())
+@pytest.mark.parametrize(
+    "name", [n for n in space_names() if "amber" not in n and "autodeeplab" not in n]
+)
 def test_every_network_maps_images_to_classes(name):
     space = get_space(name)
     changes = {"stem": "imagenet"} if "stem" in space.names else {}

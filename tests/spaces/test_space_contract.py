@@ -28,7 +28,15 @@ DEFAULT_IDS = {
     "nds_residual_bottleneck": ("0833a616d4a9be60", "a294cfa023190797"),
     "nds_residual_basic": ("fb0469399102cfc0", "fa74795a4952612d"),
     "nds_vanilla": ("cc51bbbaec42e414", "68fc40066e6e3fa5"),
+    "darts": ("74a5fe63381a876f", "f5ff344977810f44"),
+    "densenas": ("907a4ef74af84531", "358015baa7c8073c"),
+    "autodeeplab": ("3378d33cbb8f1c37", "e4da3c54f4161a88"),
+    "amber": ("6d035e24be473740", "7a39223d2b366c9a"),
     "oneshot_nasbench201": ("958fc96b2ea215c1", "f967ca714e6e93d2"),
+    "oneshot_darts": ("23df885904a2ed27", "a4794108dabc9e8f"),
+    "oneshot_densenas": ("f2c3fc2711f0bf96", "34de7319553cf68a"),
+    "oneshot_autodeeplab": ("a3f9980f0ed1f03c", "d90be2b15066c2ab"),
+    "oneshot_amber": ("5d2dfd0814eed484", "e9c0fe0906fa7719"),
 }
 FINITE = [name for name in space_names() if isinstance(get_space(name), FiniteSpace)]
 

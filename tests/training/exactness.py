@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import traceback
@@ -20,12 +21,19 @@ from nepsbench.datasets.task import Task, classification
 from nepsbench.errors import SpecError
 from nepsbench.spaces import get_space, nasbench101, nasbench201, nashpobench2, space_names
 from nepsbench.spaces.oneshot import CELL_METHODS
+from nepsbench.spaces.problem import Problem, check_problem
 from nepsbench.training.fit import fitting_recipe
 from nepsbench.training.interruption import Interruption
 from nepsbench.training.recipe import get_recipe, recipe_names
 from nepsbench.training.worker import run_worker
 
 EPOCHS = 3
+_PROBLEMS = {
+    "few": Problem((1, 8, 8), 3),
+    "ecg": Problem((2, 24), 3),
+    "darcy_flow": Problem((3, 6, 6), 1, dense=True),
+    "ninapro_db5": Problem((1, 8, 8), 3),
+}
 _CLASSES = ("a", "b", "c")
 
 #: A configuration of each space that trains fast and uses what the space has.
@@ -52,6 +60,16 @@ _CONFIGURATIONS: dict[str, list[dict[str, Any]]] = {
         {"Method": method, "Width": 4, "Depth": 1, "ArchitectureRate": 0.02}
         for method in CELL_METHODS
     ],
+    "darts": [{"Width": 4, "Depth": 3, "normal_0_op_x": "max_pool_3x3"}],
+    "densenas": [{"Width": 0.125, "block_5": 1}],
+    "autodeeplab": [{"Width": 2, "Depth": 2, "move_1": 1}],
+    "amber": [{"Width": 4, "layer_3": "max_pool_4", "skip_0_4": True}],
+    "oneshot_darts": [{"Width": 8, "Depth": 2}],
+    "oneshot_densenas": [
+        {"Method": method, "Width": 0.125, "Depth": 1} for method in ("densenas", "densenas_random")
+    ],
+    "oneshot_autodeeplab": [{"Width": 2, "Depth": 2}],
+    "oneshot_amber": [{"Width": 4}],
 }
 
 
@@ -102,13 +120,23 @@ def all_pairs() -> list[Pair]:
     pairs = []
     for space in space_names():
         for recipe in recipe_names():
-            dataset = "ninapro_db5" if get_recipe(recipe).only_datasets else "few"
+            dataset = "ninapro_db5" if get_recipe(recipe).only_datasets else _taken_by(space)
             try:
                 fitting_recipe(recipe, get_space(space), dataset)
+                check_problem(space, _PROBLEMS[dataset])
             except SpecError:
                 continue
             pairs.append(Pair(space, recipe, dataset))
     return pairs
+
+
+def _taken_by(space: str) -> str:
+    """Return the first dataset that networks of a space can be built for."""
+    for dataset, problem in _PROBLEMS.items():
+        with contextlib.suppress(SpecError):
+            check_problem(space, problem)
+            return dataset
+    raise AssertionError(space)
 
 
 def store_few(root: Path) -> None:

@@ -35,6 +35,14 @@ FEW = [
     Pair("nasbench360_backbone", "nasbench360", "darcy_flow"),
     Pair("nasbench360_backbone", "nasbench360_backbone", "ecg"),
     Pair("oneshot_nasbench201", "oneshot_nasbench201-4"),
+    Pair("darts", "darts-2"),
+    Pair("densenas", "densenas-2", "ecg"),
+    Pair("autodeeplab", "autodeeplab-2", "darcy_flow"),
+    Pair("amber", "amber-2", "ecg"),
+    Pair("oneshot_darts", "oneshot_darts-4", "ecg"),
+    Pair("oneshot_densenas", "oneshot_densenas-4"),
+    Pair("oneshot_autodeeplab", "oneshot_autodeeplab-4", "darcy_flow"),
+    Pair("oneshot_amber", "oneshot_amber-4", "ecg"),
 ]
 JobMaker = Callable[..., Path]
 

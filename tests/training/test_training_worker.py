@@ -387,7 +387,7 @@ def test_a_missing_dataset_stops_the_worker_with_one_line(make_job, tmp_path):
         ({"target_epochs": 0}, r"job\.json: target_epochs: .*greater than 0"),
         ({"colour": "red"}, r"job\.json: unknown key 'colour'.*plan the job again"),
         ({"target_epochs": 201}, "recipe nepsbench101/2 ends at epoch 200, 201 were asked for"),
-        ({"recipe": "other"}, "unknown recipe 'other'; there are: nasbench101"),
+        ({"recipe": "other"}, "unknown recipe 'other'; there are: amber"),
     ],
 )
 def test_a_job_that_cannot_be_done_is_refused(make_job, changes, message):

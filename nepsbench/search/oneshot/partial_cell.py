@@ -1,4 +1,4 @@
-"""Cells of DARTS's space whose edges compute a mixture of all operations, on a part of the channels.
+"""Cells of DARTS's space whose edges compute mixtures of operations, on a part of the channels.
 
 A quarter of the channels goes through the mixture, the rest passes by; which edges a node reads is
 mixed, too, by weights of its own.

@@ -90,7 +90,7 @@ class SameConv1d(nn.Conv1d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (sequences, c_in, length) to (sequences, c_out, length)."""
-        padding = self.kernel_size[0] - 1
+        padding = (self.kernel_size[0] - 1) * self.dilation[0]
         return super().forward(F.pad(x, (padding // 2, padding - padding // 2)))
 
 

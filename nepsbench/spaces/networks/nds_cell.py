@@ -13,8 +13,8 @@ from torch import nn
 
 from nepsbench.errors import SpecError
 from nepsbench.spaces import nds
-from nepsbench.spaces.networks.genotype_cell import CellNetwork, GenotypeCell
 from nepsbench.spaces.nds_notation import to_genotype
+from nepsbench.spaces.networks.genotype_cell import CellNetwork, GenotypeCell
 from nepsbench.spaces.parameters import Scalar
 from nepsbench.spaces.problem import Problem
 

@@ -23,6 +23,9 @@ _MODULES = (
             "nashpobench2",
             "nasbench360_backbone",
             "darts",
+            "densenas",
+            "autodeeplab",
+            "amber",
         )
     }
     | {
@@ -37,6 +40,9 @@ _MODULES = (
         for searched in (
             "nasbench201",
             "darts",
+            "densenas",
+            "autodeeplab",
+            "amber",
         )
     }
 )
