@@ -14,6 +14,7 @@ from nepsbench.errors import SpecError
 from nepsbench.kept import NONE
 from nepsbench.sampling.spec import Name, ProfileSpec, parse_spec
 from nepsbench.spaces import Scalar, get_space
+from nepsbench.spaces.oneshot import PREFIX
 from nepsbench.spaces.problem import Problem, check_problem
 from nepsbench.training.fit import fitting_recipe, own_recipe
 from nepsbench.training.job import KeepWeights
@@ -101,6 +102,11 @@ class Campaign(Section):
         """The benchmark that the campaign adds to; it names a recipe that is not the space's."""
         own = self.recipe == self.space
         return f"{self.space}-{self.dataset}" + ("" if own else f"-{self.recipe}")
+
+    @property
+    def searches(self) -> bool:
+        """True if its trials are searches: they find architectures, and make no table."""
+        return self.space.startswith(PREFIX)
 
     def spec(self) -> ProfileSpec:
         """Return the campaign's sampling spec.

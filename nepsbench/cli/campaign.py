@@ -34,6 +34,9 @@ def run(
     form: Path | None = typer.Option(
         None, help="A form as JSON, as profile extend writes; other options go before what it says."
     ),
+    only_train: bool = typer.Option(
+        False, "--only-train", help="Stop when the last wave is in the warehouse: no release."
+    ),
     home: Path | None = _HOME,
 ) -> None:
     """Run a whole campaign from this process; run again, it goes on where it stopped.
@@ -59,17 +62,27 @@ def run(
     }
     said = {key: value for key, value in given.items() if value is not None}
     values = read_form(form) if form is not None else {}
-    _regenerate(parse_campaign(values | said), data_home(home))
+    _regenerate(parse_campaign(values | said), data_home(home), only_train=only_train)
 
 
-def _regenerate(campaign: Campaign, home: Path) -> None:
-    """Run every stage, from the profile to the release."""
+def _regenerate(campaign: Campaign, home: Path, *, only_train: bool) -> None:
+    """Run every stage, from the profile to the release; of searches, to the page of what is found.
+
+    ``only_train``: stop when the last wave is collected.
+    """
     from nepsbench.campaign.publish import check_benchmark, fit_surrogate, publish
     from nepsbench.campaign.run import run_campaign
     from nepsbench.cluster import load_cluster, open_cluster
 
     with open_cluster(load_cluster(campaign.cluster)) as cluster:
         run_campaign(campaign, home, cluster, say=typer.echo)
+    if campaign.searches:
+        from nepsbench.campaign.searches import write_searches
+
+        typer.echo(f"found: {write_searches(campaign, home)}")
+        return
+    if only_train:
+        return
     check_benchmark(campaign.benchmark, home)
     fit_surrogate(campaign, home)
     path, _ = publish(campaign, home)

@@ -104,6 +104,56 @@ def oneshot(
 
 
 @app.command()
+def found(
+    campaign: str = typer.Argument(help="A campaign of searches."),
+    release: str | None = typer.Option(None, help="A table of the space to judge by."),
+    home: Path | None = _HOME,
+) -> None:
+    """Write the page of what the searches of a campaign found, and how it was trained.
+
+    Example: nepsbench search found oneshot_nasbench201-cifar10-1f0c2b9a
+    """
+    from nepsbench.campaign.folder import CampaignFolder
+    from nepsbench.campaign.searches import write_searches
+
+    place = data_home(home)
+    loaded = CampaignFolder(place, campaign).load()
+    typer.echo(str(write_searches(loaded, place, release=release)))
+
+
+@app.command()
+def finals(
+    campaign: str = typer.Argument(help="A campaign of searches."),
+    output: Path = typer.Option(
+        ..., "--output", "-o", help="The form to write, JSON: for campaign run --form or a DAG."
+    ),
+    waves: str = typer.Option(..., help="Rising numbers of epochs."),
+    recipe: str = typer.Option("", help="How it is trained. Default: the found space's."),
+    changes: list[str] = typer.Option([], "--set", help="A parameter, as Width=8."),
+    home: Path | None = _HOME,
+) -> None:
+    """Write the form of the campaign that trains what the searches of another found.
+
+    Example: nepsbench search finals oneshot_darts-ecg-1f0c2b9a -o finals.json --waves 2,10
+    """
+    import json
+
+    from nepsbench.campaign.folder import CampaignFolder
+    from nepsbench.campaign.searches import finals_form, read_finals
+    from nepsbench.files import write_text
+    from nepsbench.search.oneshot.alone import read_changes
+
+    place = data_home(home)
+    given = read_finals({"waves": waves, "recipe": recipe, "changes": read_changes(changes)})
+    form = finals_form(CampaignFolder(place, campaign).load(), place, given)
+    write_text(output, json.dumps(form, indent=1) + "\n")
+    typer.echo(
+        f"{output}: {form['samples']} trainings; start them with: nepsbench campaign run "
+        f"--only-train --form {output}"
+    )
+
+
+@app.command()
 def report(
     studies: list[str] = typer.Argument(None, help="Studies that were run. Default: list them."),
     home: Path | None = _HOME,

@@ -27,7 +27,8 @@ def chosen_campaign(context: Mapping[str, Any]) -> Campaign:
     from nepsbench.home import data_home
 
     params = dict(context["params"])
-    params.pop("hand_on", None)
+    for field in ("hand_on", "finals", "judge"):  # of the run, and not of the campaign
+        params.pop(field, None)
     if "space" in params:
         return parse_campaign(params)
     name = params.get("campaign") or handed_on(context)

@@ -90,6 +90,32 @@ def campaign_form() -> dict[str, Param]:
     }
 
 
+def experiment_form() -> dict[str, Param]:
+    """Return the form of an experiment: a campaign, and what follows its searches."""
+    return {
+        **campaign_form(),
+        "space": _text(
+            "oneshot_nasbench201",
+            "Search space",
+            "A space of searches: its name begins with oneshot_.",
+        ),
+        "judge": Param(
+            None,
+            type=["null", "string"],
+            title="Table",
+            description="A release of the space that is searched, to judge what is found by: its "
+            "name, or name@version. Empty: none.",
+        ),
+        "finals": Param(
+            None,
+            type=["null", "object"],
+            title="Final training",
+            description='How what is found is trained, as JSON: {"waves": "2,10", "recipe": '
+            '"darts-10", "changes": {"Width": 16}}. Empty: it is not.',
+        ),
+    }
+
+
 #: Kinds of table; a test compares them with ``nepsbench.warehouse.importers.KINDS``.
 KINDS = (
     "nasbench101",

@@ -72,13 +72,8 @@ class Search:
         if searched not in known:
             raise SpecError(f"no searches of space {searched!r}; there are: {', '.join(known)}")
         space = get_space(name)
-        values = {**space.defaults, "Method": method}
-        for change in changes:
-            key, given, text = change.partition("=")
-            if not given:
-                raise SpecError(f"--set {change}: write a parameter and its value: Width=8")
-            values[space.parameter(key).name] = _scalar(text)
-        configuration = space.validate(values)
+        changed = {space.parameter(key).name: v for key, v in read_changes(changes).items()}
+        configuration = space.validate({**space.defaults, "Method": method, **changed})
         facts = about(dataset)
         check_problem(name, Problem(facts.shape, facts.task.outputs, facts.task.dense))
         horizon = published_epochs(name, method) if schedule is None else schedule
@@ -149,6 +144,21 @@ class Found:
 
             return to_arch_str(nasbench201.cell_of(self.configuration))
         return json.dumps(self.configuration, separators=(",", ":"))
+
+
+def read_changes(changes: Sequence[str]) -> dict[str, Scalar]:
+    """Return parameters and values of ``NAME=VALUE``.
+
+    Raises:
+        SpecError: If one is not written so.
+    """
+    found = {}
+    for change in changes:
+        key, given, text = change.partition("=")
+        if not given:
+            raise SpecError(f"--set {change}: write a parameter and its value: Width=8")
+        found[key] = _scalar(text)
+    return found
 
 
 def _scalar(text: str) -> Scalar:

@@ -1,0 +1,90 @@
+"""Architectures as graphs to be drawn: nodes in the order of computation, edges with names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from nepsbench.spaces.parameters import Scalar
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A graph whose edges lead from earlier nodes to later ones.
+
+    Attributes:
+        title: What it is.
+        nodes: A name each.
+        edges: Source, target, and the operation between them.
+    """
+
+    title: str
+    nodes: tuple[str, ...]
+    edges: tuple[tuple[int, int, str], ...]
+
+
+def graphs_of(space: str, configuration: Mapping[str, Scalar]) -> list[Graph]:
+    """Return the graphs of an architecture; none of a space whose architectures are no graphs.
+
+    Args:
+        space: Name of the space.
+        configuration: Of it.
+    """
+    draw = _DRAWN.get(space)
+    return [] if draw is None else draw(configuration)
+
+
+def _nasbench201(configuration: Mapping[str, Scalar]) -> list[Graph]:
+    edges = tuple(
+        (int(name[5]), int(name[7]), str(value))
+        for name, value in configuration.items()
+        if name.startswith("edge_") and value != "none"
+    )
+    return [Graph("cell", ("in", "1", "2", "out"), edges)]
+
+
+def _darts(configuration: Mapping[str, Scalar]) -> list[Graph]:
+    from nepsbench.spaces.darts import CELL_TYPES, pairs_of
+
+    return [_of_pairs(f"{cell} cell", pairs_of(configuration, cell)) for cell in CELL_TYPES]
+
+
+def _autodeeplab(configuration: Mapping[str, Scalar]) -> list[Graph]:
+    from nepsbench.spaces.autodeeplab import levels_of, pairs_of
+
+    names = tuple(f"1/{4 << level}" for level in levels_of(configuration))
+    path = tuple((k, k + 1, "cell") for k in range(len(names)))
+    return [_of_pairs("cell", pairs_of(configuration)), Graph("path", ("stem", *names), path)]
+
+
+def _densenas(configuration: Mapping[str, Scalar]) -> list[Graph]:
+    from nepsbench.spaces.densenas import IMAGES, chain_of
+
+    chain = chain_of(configuration, IMAGES)
+    names = tuple(f"block {number}" for number, _ in chain)
+    edges = tuple((k, k + 1, f"1 + {depth}") for k, (_, depth) in enumerate(chain))
+    return [Graph("chain", ("stem", *names), edges)]
+
+
+def _amber(configuration: Mapping[str, Scalar]) -> list[Graph]:
+    from nepsbench.spaces.amber import parts_of
+
+    operations, sources = parts_of(configuration)
+    edges = [(k, k + 1, name) for k, name in enumerate(operations)]
+    edges += [(source + 1, k + 1, "") for k, read in enumerate(sources) for source in read]
+    return [Graph("layers", ("in", *map(str, range(len(operations)))), tuple(edges))]
+
+
+def _of_pairs(title: str, pairs: list[tuple[str, int]]) -> Graph:
+    nodes = ("before", "last", *(str(node) for node in range(len(pairs) // 2)))
+    edges = tuple((state, 2 + place // 2, name) for place, (name, state) in enumerate(pairs))
+    return Graph(title, nodes, edges)
+
+
+_DRAWN = {
+    "nasbench201": _nasbench201,
+    "darts": _darts,
+    "autodeeplab": _autodeeplab,
+    "densenas": _densenas,
+    "amber": _amber,
+}
