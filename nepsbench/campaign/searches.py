@@ -99,18 +99,16 @@ def list_found(name: str, home: Path) -> list[Found]:
         NepsbenchError: If the warehouse has none of it.
     """
     rows = open_warehouse(home).query(
-        "select t.taskid, t.model_idx, t.seed, t.epochs, t.found, t.Method, "
-        "(select max(runtime) from epochs e where e.profile = t.profile and e.taskid = t.taskid "
-        "and e.model_idx = t.model_idx) as seconds from trials t "
+        "select t.*, (select max(runtime) from epochs e where e.profile = t.profile "
+        "and e.taskid = t.taskid and e.model_idx = t.model_idx) as seconds from trials t "
         "where t.profile = $profile and t.found is not null order by t.taskid, t.model_idx",
         profile=name,
     )
     found = []
     for row in rows.to_pylist():
-        space, configuration = found_in(row.pop("found"))
-        found.append(
-            Found(method=row.pop("Method"), space=space, configuration=configuration, **row)
-        )
+        space, configuration = found_in(row["found"])
+        known = {key: row[key] for key in ("taskid", "model_idx", "seed", "epochs", "seconds")}
+        found.append(Found(method=row["Method"], space=space, configuration=configuration, **known))
     if not found:
         raise NepsbenchError(
             f"campaign {name}: the warehouse has no search of it that came to its end; run it, "
