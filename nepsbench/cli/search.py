@@ -154,6 +154,23 @@ def finals(
 
 
 @app.command()
+def compare(
+    campaigns: list[str] = typer.Argument(help="Of searches, or of NAS-Bench-360's backbones."),
+    output: Path = typer.Option(Path(), "--output", "-o", help="Folder of the page."),
+    home: Path | None = _HOME,
+) -> None:
+    """Set campaigns beside NAS-Bench-360's published table: errors, budgets, ranks, profiles.
+
+    Example: nepsbench search compare darts-ecg densenas-ecg amber-ecg -o report
+    """
+    from nepsbench.campaign.tasks360 import entries_of
+    from nepsbench.campaign.tasks360_page import write_comparison
+
+    entries = [entry for name in campaigns for entry in entries_of(name, data_home(home))]
+    typer.echo(str(write_comparison(entries, output)))
+
+
+@app.command()
 def report(
     studies: list[str] = typer.Argument(None, help="Studies that were run. Default: list them."),
     home: Path | None = _HOME,

@@ -21,6 +21,7 @@ from nepsbench.campaign.searches import (
     searches_of,
     write_searches,
 )
+from nepsbench.campaign.tasks360 import entries_of
 from nepsbench.cli.main import app
 from nepsbench.errors import InvalidConfigurationError, NepsbenchError, SpecError
 from nepsbench.search.oneshot.alone import Search
@@ -187,3 +188,35 @@ def test_a_method_on_a_task_that_it_cannot_take_is_refused_as_a_form(
 ) -> None:
     with pytest.raises(SpecError, match=said):
         parse_campaign({"space": space, "dataset": dataset, "waves": "1"})
+
+
+def test_what_was_trained_is_set_beside_the_published_table(
+    searched: tuple[Path, Campaign],
+) -> None:
+    home, campaign = searched
+    first, second = entries_of(campaign.name, home)
+    assert [first.method, second.method] == list(METHODS)
+    rows = json.loads(write_searches(campaign, home).with_suffix(".json").read_text())["searches"]
+    assert first.errors == (100 - rows[0]["final"]["test_acc"],)
+    assert first.seconds > rows[0]["cpu_hours"] * 3600
+    assert "searched 2 of 250 epochs, trained 1 of 200 epochs" in first.budget
+
+
+def test_backbones_count_with_all_seeds_or_the_best_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nepsbench.campaign import tasks360
+
+    campaign = parse_campaign({"space": "nasbench360_backbone", "waves": "1"})
+    row = {"config_id": "a", "runtime": 2.0, "valid_acc": 50.0, "test_acc": 40.0}
+    better = {**row, "config_id": "b", "valid_acc": 60.0, "test_acc": 30.0}
+    monkeypatch.setattr(tasks360, "require_initialized", lambda *_: {"dataset_version": "1-x"})
+    trained = [[row, {**row, "test_acc": 44.0}], [row, better], []]
+    monkeypatch.setattr(tasks360, "_last_epochs", lambda *_: trained.pop(0))
+    same = tasks360._of_backbone(campaign, tmp_path)
+    assert (same.method, same.errors, same.seconds) == ("backbone", (60.0, 56.0), 4.0)
+    tuned = tasks360._of_backbone(campaign, tmp_path)
+    assert (tuned.method, tuned.errors) == ("backbone, tuned", (70.0,))
+    assert tuned.budget.startswith("the best of 2 configurations")
+    with pytest.raises(NepsbenchError, match="nothing of it is trained yet"):
+        tasks360._of_backbone(campaign, tmp_path)
