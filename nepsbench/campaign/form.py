@@ -21,7 +21,7 @@ from nepsbench.training.job import KeepWeights
 from nepsbench.training.recipe import get_recipe
 
 #: The most waves a campaign can have; the DAG has as many slots.
-MAX_WAVES = 4
+MAX_WAVES = 5
 
 Version = Annotated[str, Field(pattern=r"^\d+\.\d+\.\d+$")]
 
@@ -46,6 +46,8 @@ class Campaign(Section):
         mlflow_limit: Track at most this many trials of a wave in MLflow; empty: all.
         keep_weights: Which weights workers keep: ``none``, ``last`` (of each wave), ``best`` (by
             the validation metric) or ``every <epochs>``. It may change from wave to wave.
+        promote: After each wave but the last, go on with one of so many trials: the best by the
+            validation metric (successive halving). Empty: with all.
         portfolio: Explicit configurations, taken in turn instead of drawn ones; the streams then
             give the training seeds alone. What ``nepsbench profile extend`` proposes, for example.
     """
@@ -64,6 +66,7 @@ class Campaign(Section):
     retry_failed: bool = False
     mlflow_limit: int | None = Field(default=None, ge=0)
     keep_weights: KeepWeights = NONE
+    promote: int | None = Field(default=None, ge=2)
     portfolio: tuple[dict[str, Scalar], ...] = ()
 
     @field_validator("waves", mode="before")

@@ -14,6 +14,7 @@ from nepsbench.campaign.folder import CampaignFolder, RemoteFolder
 from nepsbench.campaign.form import Campaign
 from nepsbench.campaign.initialize import require_initialized
 from nepsbench.campaign.plans import PlannedWave, limits_of, send_jobs
+from nepsbench.campaign.promotion import leave_out, promoted
 from nepsbench.campaign.requeue import requeued
 from nepsbench.cluster import Cluster, ClusterFile, Job
 from nepsbench.errors import NepsbenchError
@@ -63,7 +64,8 @@ def _plan(
     )
     limits = limits_of(cluster, cpus=profile.spec.needs.cpus)
     again = requeued(next_plan(campaign, epochs, home))
-    known = set_back(align(measured, profile), profile, again)
+    chosen = promoted(campaign, profile, epochs, home)
+    known = leave_out(set_back(align(measured, profile), profile, again), chosen)
     while True:
         planned = plan_wave(profile, limits, epochs=epochs, measured=known)
         if not len(planned.plan.remainder) or limits.max_jobs > len(profile):

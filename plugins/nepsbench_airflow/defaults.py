@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 #: Waves that a campaign can have; a test compares it with ``nepsbench.campaign.form.MAX_WAVES``.
-WAVE_SLOTS = 4
+WAVE_SLOTS = 5
 
 TAGS = ("nepsbench",)
 

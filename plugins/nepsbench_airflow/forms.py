@@ -36,9 +36,9 @@ def campaign_form() -> dict[str, Param]:
         "waves": Param(
             "3,12",
             type="string",
-            pattern=r"^\d+( *, *\d+){0,3}$",
+            pattern=r"^\d+( *, *\d+){0,4}$",
             title="Waves",
-            description="One to four rising numbers of epochs; each wave goes on where the last "
+            description="One to five rising numbers of epochs; each wave goes on where the last "
             "one stopped.",
         ),
         "cluster": Param(
@@ -78,6 +78,12 @@ def campaign_form() -> dict[str, Param]:
             title="Keep weights",
             description="Weights to keep on the cluster: none, last (of each wave), best (by the "
             "validation metric), or every so many epochs, as: every 5.",
+        ),
+        "promote": _optional_number(
+            "Promote",
+            "Go on with one of so many trials after each wave, the best by the validation metric: "
+            "successive halving. Empty: with all.",
+            minimum=2,
         ),
         "portfolio": Param(
             None,

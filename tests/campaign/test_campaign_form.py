@@ -47,8 +47,8 @@ def test_one_training_seed_for_all_reaches_the_spec():
     ("values", "message"),
     [
         ({"wave": 3}, "unknown key 'wave'; did you mean 'waves'"),
-        ({"waves": "12,3"}, "give 1 to 4 rising numbers of epochs"),
-        ({"waves": "1,2,3,4,5"}, "give 1 to 4 rising numbers of epochs"),
+        ({"waves": "12,3"}, "give 1 to 5 rising numbers of epochs"),
+        ({"waves": "1,2,3,4,5,6"}, "give 1 to 5 rising numbers of epochs"),
         ({"waves": "x"}, "waves.0: Input should be a valid integer"),
         ({"waves": "3,201"}, "recipe nepsbench101/2 ends at epoch 200, 201 were asked for"),
         ({"streams": 0}, "streams: Input should be greater than or equal to 1, not 0"),

@@ -234,7 +234,7 @@ def test_a_task_links_its_jobs_which_only_who_is_logged_in_may_see(
 MISTAKES = {
     "dataset": ({"dataset": "none"}, "unknown dataset 'none'; there are: "),
     "stream": ({"streams": 1, "samples": 3, "name": "thief"}, "stream 0"),
-    "waves": ({"waves": "12,3"}, "give 1 to 4 rising numbers of epochs"),
+    "waves": ({"waves": "12,3"}, "give 1 to 5 rising numbers of epochs"),
 }
 
 
