@@ -1,7 +1,7 @@
 """Campaigns on diverse tasks, as NAS-Bench-360 compares: errors, budgets, ranks.
 
-A campaign of searches counts with what it found, trained; one of NAS-Bench-360's backbones with its
-trials, the best of them on validation data if they are many configurations.
+A campaign of searches counts with what it found, trained; one of NAS-Bench-360's backbones or of
+Perceiver IO with its trials, the best of them on validation data if they are many configurations.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from nepsbench.spaces.parameters import FloatArray
 from nepsbench.training.recipe import get_recipe
 from nepsbench.warehouse import open_warehouse
 
-_BACKBONE = "nasbench360_backbone"
+#: Rows of the table by the space that they are trained in.
+_TRAINED = {"nasbench360_backbone": "backbone", "perceiver_io": "Perceiver IO"}
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,11 @@ def entries_of(name: str, home: Path) -> list[Entry]:
     campaign = CampaignFolder(home, name).load()
     if campaign.searches:
         return _of_searches(campaign, home)
-    if campaign.space == _BACKBONE:
-        return [_of_backbone(campaign, home)]
+    if campaign.space in _TRAINED:
+        return [_of_trials(campaign, home)]
     raise SpecError(
         f"campaign {name}: of space {campaign.space}; NAS-Bench-360's table compares searches "
-        f"(spaces oneshot_...) and {_BACKBONE}"
+        f"(spaces oneshot_...) and {', '.join(_TRAINED)}"
     )
 
 
@@ -100,7 +101,7 @@ def _of_searches(campaign: Campaign, home: Path) -> list[Entry]:
     return entries
 
 
-def _of_backbone(campaign: Campaign, home: Path) -> Entry:
+def _of_trials(campaign: Campaign, home: Path) -> Entry:
     rows = _last_epochs(campaign.name, home)
     if not rows:
         raise NepsbenchError(f"campaign {campaign.name}: nothing of it is trained yet")
@@ -108,11 +109,11 @@ def _of_backbone(campaign: Campaign, home: Path) -> Entry:
     many = len({row["config_id"] for row in rows}) > 1
     budget = f"trained {_share(campaign)}; {_size(campaign, home)}"
     if not many:
-        return _entry("backbone", campaign, rows, spent, budget)
+        return _entry(_TRAINED[campaign.space], campaign, rows, spent, budget)
     metric = about(campaign.dataset).task.metric
     best = min(rows, key=lambda row: _error(row[f"valid_{metric}"], metric))
     budget = f"the best of {len(rows)} configurations, each {budget}"
-    return _entry("backbone, tuned", campaign, [best], spent, budget)
+    return _entry(f"{_TRAINED[campaign.space]}, tuned", campaign, [best], spent, budget)
 
 
 def _entry(

@@ -39,6 +39,7 @@ _SPACES = {
     "densenas": ("densenas", "SPACE"),
     "autodeeplab": ("autodeeplab", "SPACE"),
     "amber": ("amber", "SPACE"),
+    "perceiver_io": ("perceiver_io", "SPACE"),
     "oneshot_nasbench201": ("oneshot", "NASBENCH201"),
     "oneshot_darts": ("oneshot", "DARTS"),
     "oneshot_densenas": ("oneshot", "DENSENAS"),

@@ -38,6 +38,7 @@ _MODULES = (
             "densenas",
             "autodeeplab",
             "amber",
+            "perceiver_io",
         )
     }
     | {

@@ -105,6 +105,7 @@ _REQUIREMENTS: dict[str, Callable[[Problem, str], None]] = {
     "oneshot_densenas": Problem.require_any,
     "autodeeplab": Problem.require_map,
     "oneshot_autodeeplab": Problem.require_map,
+    "perceiver_io": Problem.require_any,
     "amber": Problem.require_sequence,
     "oneshot_amber": Problem.require_sequence,
     "nasbench360_backbone": Problem.require_any,

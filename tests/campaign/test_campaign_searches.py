@@ -213,10 +213,10 @@ def test_backbones_count_with_all_seeds_or_the_best_configuration(
     monkeypatch.setattr(tasks360, "require_initialized", lambda *_: {"dataset_version": "1-x"})
     trained = [[row, {**row, "test_acc": 44.0}], [row, better], []]
     monkeypatch.setattr(tasks360, "_last_epochs", lambda *_: trained.pop(0))
-    same = tasks360._of_backbone(campaign, tmp_path)
+    same = tasks360._of_trials(campaign, tmp_path)
     assert (same.method, same.errors, same.seconds) == ("backbone", (60.0, 56.0), 4.0)
-    tuned = tasks360._of_backbone(campaign, tmp_path)
+    tuned = tasks360._of_trials(campaign, tmp_path)
     assert (tuned.method, tuned.errors) == ("backbone, tuned", (70.0,))
     assert tuned.budget.startswith("the best of 2 configurations")
     with pytest.raises(NepsbenchError, match="nothing of it is trained yet"):
-        tasks360._of_backbone(campaign, tmp_path)
+        tasks360._of_trials(campaign, tmp_path)

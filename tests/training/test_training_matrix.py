@@ -39,6 +39,7 @@ FEW = [
     Pair("densenas", "densenas-2", "ecg"),
     Pair("autodeeplab", "autodeeplab-2", "darcy_flow"),
     Pair("amber", "amber-2", "ecg"),
+    Pair("perceiver_io", "perceiver_io"),
     Pair("oneshot_darts", "oneshot_darts-4", "ecg"),
     Pair("oneshot_densenas", "oneshot_densenas-4"),
     Pair("oneshot_autodeeplab", "oneshot_autodeeplab-4", "darcy_flow"),

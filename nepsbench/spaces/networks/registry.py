@@ -26,6 +26,7 @@ _MODULES = (
             "densenas",
             "autodeeplab",
             "amber",
+            "perceiver_io",
         )
     }
     | {
