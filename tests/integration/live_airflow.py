@@ -147,8 +147,8 @@ def wait_until(
     return found
 
 
-def finish(api: Api, dag_id: str, run_id: str) -> str | None:
-    wait_until(lambda: api.run_state(dag_id, run_id) in ENDED, seconds=150)
+def finish(api: Api, dag_id: str, run_id: str, *, seconds: float = 150) -> str | None:
+    wait_until(lambda: api.run_state(dag_id, run_id) in ENDED, seconds=seconds)
     return api.run_state(dag_id, run_id)
 
 

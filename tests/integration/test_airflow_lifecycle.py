@@ -340,3 +340,38 @@ def test_task_and_trigger_reach_a_cluster_by_a_connection_stored_in_airflow(
     api.trigger("initialize_campaign", "by-ssh", conf={"campaign": "by-ssh"})
     assert finish(api, "initialize_campaign", "by-ssh") == "success"
     assert "succeeded" in api.log("initialize_campaign", "by-ssh", "initialize.run")
+
+
+@pytest.mark.timeout(700)
+def test_an_experiment_searches_and_then_trains_what_was_found(
+    api: Api, settings: Settings
+) -> None:
+    conf = {
+        "name": "experiment",
+        "space": "oneshot_nasbench201",
+        "recipe": "oneshot_nasbench201-2",
+        "first_stream": 900,
+        "streams": 1,
+        "samples": 1,
+        "waves": "1",
+        "portfolio": [{"Method": "gdas", "Width": 4, "Depth": 1, "ArchitectureRate": 0.02}],
+        "finals": {"waves": "1", "recipe": "nasbench201-12"},
+    }
+    api.trigger("run_experiment", "experiment", conf=conf)
+    assert finish(api, "run_experiment", "experiment", seconds=300) == "success"
+    assert finish(api, "run_experiment", "experiment-finals", seconds=300) == "success"
+    page = settings.home / "campaigns/experiment/searches.json"
+    (row,) = json.loads(page.read_text())["searches"]
+    assert (row["method"], row["epochs"], row["final"]["epoch"]) == ("gdas", 1, 1)
+    skipped = api.task("run_experiment", "experiment-finals", "train_found.trigger")
+    assert skipped.state == "skipped"
+
+
+def test_an_experiment_whose_finals_cannot_be_is_refused_before_it_searches(
+    api: Api, settings: Settings
+) -> None:
+    conf = {"name": "refused", "finals": {"waves": "99", "recipe": "nasbench201-12"}}
+    api.trigger("run_experiment", "refused", conf=conf)
+    assert finish(api, "run_experiment", "refused") == "failed"
+    assert "ends at epoch 12, 99 were asked" in api.log("run_experiment", "refused", "check")
+    assert not (settings.home / "campaigns/refused").exists()
