@@ -17,45 +17,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from nepsbench.errors import SpecError
+from nepsbench.spaces import module_name, space_names
 from nepsbench.spaces.cells import NATS_EDGES, Cell, to_nats
 from nepsbench.spaces.parameters import FloatArray, Scalar
 from nepsbench.spaces.space import Space
-
-#: Modules that have ``ARCHITECTURE``, the names of the parameters that make the architecture, and
-#: ``architecture``, from a configuration to its canonical text; some have ``architectures``, the
-#: same of many encoded configurations.
-_MODULES = (
-    {
-        name: f"nepsbench.spaces.{name}"
-        for name in (
-            "nepsbench101",
-            "nasbench101",
-            "nasbench201",
-            "nats_size",
-            "nashpobench2",
-            "nasbench360_backbone",
-            "darts",
-            "densenas",
-            "autodeeplab",
-            "amber",
-            "perceiver_io",
-        )
-    }
-    | {
-        f"nds_{family}": "nepsbench.spaces.nds"
-        for family in ("nas_cell", "residual_bottleneck", "residual_basic", "vanilla")
-    }
-    | {
-        f"oneshot_{searched}": "nepsbench.spaces.oneshot"
-        for searched in (
-            "nasbench201",
-            "darts",
-            "densenas",
-            "autodeeplab",
-            "amber",
-        )
-    }
-)
 
 _INPUT = "x"
 _CONVOLUTIONS = {"nor_conv_3x3": "conv3x3", "nor_conv_1x1": "conv1x1"}
@@ -98,21 +63,26 @@ def architecture_ids(space: Space, codes: FloatArray) -> list[str]:
 
 
 def has_architecture(space: Space) -> bool:
-    """Return True if configurations of the space have an architecture id."""
-    return space.name in _MODULES
+    """Return True if configurations of the space have an architecture id: of all our own spaces."""
+    return module_name(space) is not None
 
 
 def module_of(space: Space) -> Any:
     """Return the module that says what the architecture of a space's configurations is.
 
+    It has ``ARCHITECTURE``, the names of the parameters that make the architecture, and
+    ``architecture``, from a configuration to its canonical text; some have ``architectures``, the
+    same of many encoded configurations.
+
     Raises:
         SpecError: If the space has no architecture.
     """
-    if space.name not in _MODULES:
+    name = module_name(space)
+    if name is None:
         raise SpecError(
-            f"space {space.name!r} has no architectures; these have: {', '.join(_MODULES)}"
+            f"space {space.name!r} has no architectures; these have: {', '.join(space_names())}"
         )
-    return import_module(_MODULES[space.name])
+    return import_module(name)
 
 
 def id_of(text: str) -> str:

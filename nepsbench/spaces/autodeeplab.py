@@ -8,28 +8,19 @@ Source: Liu et al., Auto-DeepLab (CVPR 2019), section 3; NAS-Bench-360, ``autode
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 
-from nepsbench.spaces.darts import OPERATIONS
-from nepsbench.spaces.parameters import Categorical, Parameter, Scalar
+from nepsbench.spaces.pairs import Pairs, pair_parameters, pair_values, read_pairs
+from nepsbench.spaces.parameters import Categorical, Scalar
 from nepsbench.spaces.space import Configuration, Space
 
-NODES, INPUTS, LEVELS, LAYERS = 5, 2, 4, 12
-
-
-def _node(node: int) -> list[Parameter]:
-    states = tuple(f"{a},{b}" for a, b in combinations(range(INPUTS + node), 2))
-    return [
-        Categorical(f"node_{node}_inputs", states, states[0]),
-        *(Categorical(f"node_{node}_op_{side}", OPERATIONS, "sep_conv_3x3") for side in "xy"),
-    ]
-
+NODES, LEVELS, LAYERS = 5, 4, 12
+_NODE = "node_"
 
 SPACE = Space(
     name="autodeeplab",
     version=1,
     parameters=(
-        *(p for node in range(NODES) for p in _node(node)),
+        *pair_parameters(_NODE, NODES),
         *(Categorical(f"move_{k}", (-1, 0, 1), 0) for k in range(LAYERS)),
         Categorical("Width", (2, 4, 8, 20), 20),
         Categorical("Depth", tuple(range(1, LAYERS + 1)), LAYERS),
@@ -43,12 +34,7 @@ ARCHITECTURE = SPACE.names
 
 def pairs_of(configuration: Mapping[str, Scalar]) -> list[tuple[str, int]]:
     """Return operation and input of the cell's ten edges, two a node."""
-    found = []
-    for node in range(NODES):
-        states = str(configuration[f"node_{node}_inputs"]).split(",")
-        for side, state in zip("xy", states, strict=True):
-            found.append((str(configuration[f"node_{node}_op_{side}"]), int(state)))
-    return found
+    return read_pairs(configuration, _NODE, NODES)
 
 
 def levels_of(configuration: Mapping[str, Scalar]) -> list[int]:
@@ -60,22 +46,16 @@ def levels_of(configuration: Mapping[str, Scalar]) -> list[int]:
     return found
 
 
-def from_parts(
-    pairs: Sequence[tuple[str, int]], levels: Sequence[int], **others: Scalar
-) -> Configuration:
+def from_parts(pairs: Pairs, levels: Sequence[int], **others: Scalar) -> Configuration:
     """Return the configuration of a cell's edges, two a node, and of layers' levels.
 
     Raises:
         InvalidConfigurationError: If there is no such network.
     """
-    values: Configuration = dict(SPACE.defaults)
-    for node in range(NODES):
-        first, second = sorted(pairs[2 * node : 2 * node + 2], key=lambda pair: pair[1])
-        values[f"node_{node}_inputs"] = f"{first[1]},{second[1]}"
-        values[f"node_{node}_op_x"], values[f"node_{node}_op_y"] = first[0], second[0]
-    for k, (before, level) in enumerate(zip((0, *levels), levels, strict=False)):
-        values[f"move_{k}"] = level - before
-    return SPACE.validate({**values, "Depth": len(levels), **others})
+    before = (0, *levels)
+    moves = {f"move_{k}": level - before[k] for k, level in enumerate(levels)}
+    values = pair_values(pairs, _NODE, NODES) | moves
+    return SPACE.validate({**SPACE.defaults, **values, "Depth": len(levels), **others})
 
 
 def architecture(configuration: Mapping[str, Scalar]) -> str:

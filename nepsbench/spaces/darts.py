@@ -6,37 +6,21 @@ Source: Liu et al., DARTS (ICLR 2019), section 3; Xu et al., PC-DARTS (ICLR 2020
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import combinations, permutations
+from collections.abc import Mapping
+from itertools import permutations
 
-from nepsbench.errors import InvalidConfigurationError
-from nepsbench.spaces.parameters import Categorical, Float, Parameter, Scalar
+from nepsbench.spaces.pairs import INPUTS, Pairs, pair_parameters, pair_values, read_pairs
+from nepsbench.spaces.parameters import Categorical, Float, Scalar
 from nepsbench.spaces.space import Configuration, Space
 
-OPERATIONS = (
-    "max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3",
-    "dil_conv_5x5",
-)  # fmt: skip
-NODES, INPUTS = 4, 2
+NODES = 4
 CELL_TYPES = ("normal", "reduce")
-
-#: Two operations a node, each with the state that it reads; states 0 and 1 are the cell's inputs.
-Pairs = Sequence[tuple[str, int]]
-
-
-def _node(cell: str, node: int) -> list[Parameter]:
-    states = tuple(f"{a},{b}" for a, b in combinations(range(INPUTS + node), 2))
-    return [
-        Categorical(f"{cell}_{node}_inputs", states, states[0]),
-        *(Categorical(f"{cell}_{node}_op_{side}", OPERATIONS, "sep_conv_3x3") for side in "xy"),
-    ]
-
 
 SPACE = Space(
     name="darts",
     version=1,
     parameters=(
-        *(p for cell in CELL_TYPES for node in range(NODES) for p in _node(cell, node)),
+        *(p for cell in CELL_TYPES for p in pair_parameters(f"{cell}_", NODES)),
         Categorical("Width", (4, 8, 12, 16, 24, 36, 48), 36),
         Categorical("Depth", tuple(range(2, 21)), 20),
         Float("DropPath", 0.0, 0.6, 0.3),
@@ -55,12 +39,7 @@ def pairs_of(configuration: Mapping[str, Scalar], cell: str) -> list[tuple[str, 
         configuration: Of the space.
         cell: ``normal`` or ``reduce``.
     """
-    found = []
-    for node in range(NODES):
-        states = str(configuration[f"{cell}_{node}_inputs"]).split(",")
-        for side, state in zip("xy", states, strict=True):
-            found.append((str(configuration[f"{cell}_{node}_op_{side}"]), int(state)))
-    return found
+    return read_pairs(configuration, f"{cell}_", NODES)
 
 
 def from_genotype(normal: Pairs, reduce: Pairs, **others: Scalar) -> Configuration:
@@ -74,17 +53,8 @@ def from_genotype(normal: Pairs, reduce: Pairs, **others: Scalar) -> Configurati
     Raises:
         InvalidConfigurationError: If there is no such cell.
     """
-    values: Configuration = dict(SPACE.defaults)
-    for cell, pairs in (("normal", normal), ("reduce", reduce)):
-        if len(pairs) != 2 * NODES:
-            raise InvalidConfigurationError(
-                f"a cell of darts has {2 * NODES} edges, two a node; {len(pairs)} are given"
-            )
-        for node in range(NODES):
-            first, second = sorted(pairs[2 * node : 2 * node + 2], key=lambda pair: pair[1])
-            values[f"{cell}_{node}_inputs"] = f"{first[1]},{second[1]}"
-            values[f"{cell}_{node}_op_x"], values[f"{cell}_{node}_op_y"] = first[0], second[0]
-    return SPACE.validate(values | others)
+    cells = pair_values(normal, "normal_", NODES) | pair_values(reduce, "reduce_", NODES)
+    return SPACE.validate({**SPACE.defaults, **cells, **others})
 
 
 def architecture(configuration: Mapping[str, Scalar]) -> str:

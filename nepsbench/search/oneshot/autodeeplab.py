@@ -16,12 +16,12 @@ from torch import Tensor, nn
 
 from nepsbench.search.oneshot.methods import set_gradients
 from nepsbench.spaces import autodeeplab
-from nepsbench.spaces.autodeeplab import INPUTS, LEVELS, NODES
-from nepsbench.spaces.darts import OPERATIONS
+from nepsbench.spaces.autodeeplab import LEVELS, NODES
 from nepsbench.spaces.networks.autodeeplab import Pyramid, resized, size_at, stem
 from nepsbench.spaces.networks.cell_operations import operation, project
 from nepsbench.spaces.networks.searching import FoundArchitecture, Judge, Lesson, Searching
 from nepsbench.spaces.oneshot import AUTODEEPLAB
+from nepsbench.spaces.pairs import INPUTS, OPERATIONS
 from nepsbench.spaces.parameters import Scalar
 from nepsbench.spaces.problem import Problem
 

@@ -20,6 +20,7 @@ from nepsbench.spaces.networks.darts import STEM_WIDTH, reductions
 from nepsbench.spaces.networks.layers import entrance, layers_for
 from nepsbench.spaces.networks.searching import FoundArchitecture, Judge, Lesson, Searching
 from nepsbench.spaces.oneshot import DARTS
+from nepsbench.spaces.pairs import INPUTS
 from nepsbench.spaces.parameters import Scalar
 from nepsbench.spaces.problem import Problem
 
@@ -31,8 +32,7 @@ class EdgeWeights(nn.Module):
         super().__init__()
         self.operations = nn.Parameter(torch.full((len(EDGES), len(MIXED)), 1 / len(MIXED)))
         self.edges = nn.ParameterList(
-            torch.full((darts.INPUTS + node,), 1 / (darts.INPUTS + node))
-            for node in range(darts.NODES)
+            torch.full((INPUTS + node,), 1 / (INPUTS + node)) for node in range(darts.NODES)
         )
 
     def mixture(self) -> EdgeMixture:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nepsbench.spaces.darts import INPUTS, NODES, OPERATIONS
+from nepsbench.spaces.darts import NODES
 from nepsbench.spaces.networks.cell_operations import FactorizedReduce, operation, project
 from nepsbench.spaces.networks.layers import Layers
+from nepsbench.spaces.pairs import INPUTS, OPERATIONS
 
 #: Operations of an edge in search: it may carry nothing, too.
 MIXED = ("none", *OPERATIONS)

@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nepsbench.spaces.autodeeplab import INPUTS, NODES, SPACE, levels_of, pairs_of
+from nepsbench.spaces.autodeeplab import NODES, SPACE, levels_of, pairs_of
 from nepsbench.spaces.networks.cell_operations import operation, project
+from nepsbench.spaces.pairs import INPUTS
 from nepsbench.spaces.parameters import Scalar
 from nepsbench.spaces.problem import Problem
 

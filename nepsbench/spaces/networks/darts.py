@@ -12,9 +12,10 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from nepsbench.spaces.darts import INPUTS, NODES, SPACE, pairs_of
+from nepsbench.spaces.darts import NODES, SPACE, pairs_of
 from nepsbench.spaces.networks.genotype_cell import CellNetwork, GenotypeCell
 from nepsbench.spaces.networks.layers import entrance, layers_for
+from nepsbench.spaces.pairs import INPUTS
 from nepsbench.spaces.parameters import Scalar
 from nepsbench.spaces.problem import Problem
 

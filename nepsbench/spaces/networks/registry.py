@@ -9,44 +9,18 @@ from typing import Protocol
 from torch import nn
 
 from nepsbench.errors import SpecError
+from nepsbench.spaces import space_names
+from nepsbench.spaces.oneshot import PREFIX
 from nepsbench.spaces.parameters import Scalar
 from nepsbench.spaces.problem import Problem, check_problem
 
-_MODULES = (
-    {
-        name: f"nepsbench.spaces.networks.{name}"
-        for name in (
-            "nepsbench101",
-            "nasbench101",
-            "nasbench201",
-            "nats_size",
-            "nashpobench2",
-            "nasbench360_backbone",
-            "darts",
-            "densenas",
-            "autodeeplab",
-            "amber",
-            "perceiver_io",
-        )
-    }
-    | {
-        "nds_nas_cell": "nepsbench.spaces.networks.nds_cell",
-        "nds_residual_bottleneck": "nepsbench.spaces.networks.nds_stages",
-        "nds_residual_basic": "nepsbench.spaces.networks.nds_stages",
-        "nds_vanilla": "nepsbench.spaces.networks.nds_stages",
-    }
-    # By name alone: searches stand above spaces.
-    | {
-        f"oneshot_{searched}": f"nepsbench.search.oneshot.{searched}"
-        for searched in (
-            "nasbench201",
-            "darts",
-            "densenas",
-            "autodeeplab",
-            "amber",
-        )
-    }
-)
+#: Modules of networks that are not called after their space.
+_MODULES = {
+    "nds_nas_cell": "nepsbench.spaces.networks.nds_cell",
+    "nds_residual_bottleneck": "nepsbench.spaces.networks.nds_stages",
+    "nds_residual_basic": "nepsbench.spaces.networks.nds_stages",
+    "nds_vanilla": "nepsbench.spaces.networks.nds_stages",
+}
 
 
 class _Builder(Protocol):
@@ -67,8 +41,16 @@ def build_network(
         SpecError: If the space has no network, or none for such a problem.
         InvalidConfigurationError: If the configuration is not in the space.
     """
-    if space_name not in _MODULES:
-        raise SpecError(f"space {space_name!r} has no network; there are: {', '.join(_MODULES)}")
+    if space_name not in space_names():
+        raise SpecError(
+            f"space {space_name!r} has no network; there are: {', '.join(space_names())}"
+        )
     check_problem(space_name, problem)
-    builder: _Builder = import_module(_MODULES[space_name]).build
+    builder: _Builder = import_module(_module_of(space_name)).build
     return builder(configuration, problem)
+
+
+def _module_of(space_name: str) -> str:
+    if space_name.startswith(PREFIX):  # by name alone: searches stand above spaces
+        return f"nepsbench.search.oneshot.{space_name.removeprefix(PREFIX)}"
+    return _MODULES.get(space_name, f"nepsbench.spaces.networks.{space_name}")

@@ -20,6 +20,7 @@ from nepsbench.spaces import amber, autodeeplab, darts, densenas, get_space
 from nepsbench.spaces.networks import build_network, count_params
 from nepsbench.spaces.networks.layers import PLANE, SEQUENCE
 from nepsbench.spaces.networks.searching import Lesson, Searching
+from nepsbench.spaces.pairs import OPERATIONS
 from nepsbench.spaces.problem import Problem
 from nepsbench.training.exponentiated import ExponentiatedGradient
 
@@ -293,7 +294,7 @@ def test_a_path_computes_what_its_cells_computed_in_the_search() -> None:
         pairs = autodeeplab.pairs_of(found.configuration)
         for place, (name, state) in enumerate(pairs):
             edge = _deeplab_edges().index((place // 2, state))
-            copied(cell.operations[place], shared.edges[edge][darts.OPERATIONS.index(name)])
+            copied(cell.operations[place], shared.edges[edge][OPERATIONS.index(name)])
     inputs, _ = batch_of(MAPS)
     # The first layer of a search has nothing before the last one; a network reads the stem twice.
     torch.nn.init.zeros_(final.cells[0].before[2].weight)
