@@ -20,7 +20,7 @@ def graph_plot(graph: Graph) -> Html:
     """Return a graph: arcs above the line of its nodes, the longer the higher."""
     step = (WIDTH - 2 * _MARGIN) / max(1, len(graph.nodes) - 1)
     reach = max((target - source for source, target, _ in graph.edges), default=1)
-    line = 34 + 26 * reach
+    line = 40 + 30 * reach
     places = [_MARGIN + step * k for k in range(len(graph.nodes))]
     drawn: dict[tuple[int, int], int] = {}
     parts = []
@@ -35,7 +35,7 @@ def graph_plot(graph: Graph) -> Html:
 
 def _arc(start: float, end: float, line: float, span: int, again: int, name: str) -> str:
     """Return an arc between two places; a second one between them is drawn higher."""
-    height = 22 * span + 16 * again
+    height = 12 + 34 * span + 18 * again
     top = line - _RADIUS - height
     path = (
         f"M{start:.1f} {line - _RADIUS}C{start + 10:.1f} {top:.1f} {end - 10:.1f} {top:.1f} "
