@@ -27,7 +27,11 @@ from nepsbench.training.recipe import get_recipe
 from nepsbench.warehouse import open_warehouse
 
 #: Rows of the table by the space that they are trained in.
-_TRAINED = {"nasbench360_backbone": "backbone", "perceiver_io": "Perceiver IO"}
+_TRAINED = {
+    "nasbench360_backbone": "backbone",
+    "perceiver_io": "Perceiver IO",
+    "xgboost": "XGBoost",
+}
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ _SPACES = {
     "autodeeplab": ("autodeeplab", "SPACE"),
     "amber": ("amber", "SPACE"),
     "perceiver_io": ("perceiver_io", "SPACE"),
+    "xgboost": ("xgboost", "SPACE"),
     "oneshot_nasbench201": ("oneshot", "NASBENCH201"),
     "oneshot_darts": ("oneshot", "DARTS"),
     "oneshot_densenas": ("oneshot", "DENSENAS"),

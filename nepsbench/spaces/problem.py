@@ -106,6 +106,7 @@ _REQUIREMENTS: dict[str, Callable[[Problem, str], None]] = {
     "autodeeplab": Problem.require_map,
     "oneshot_autodeeplab": Problem.require_map,
     "perceiver_io": Problem.require_any,
+    "xgboost": Problem.require_any,
     "amber": Problem.require_sequence,
     "oneshot_amber": Problem.require_sequence,
     "nasbench360_backbone": Problem.require_any,

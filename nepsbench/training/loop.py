@@ -23,12 +23,13 @@ from nepsbench.datasets.opening import SplitTensors
 from nepsbench.errors import NepsbenchError
 from nepsbench.spaces import Configuration
 from nepsbench.spaces.networks import Problem, build_network
+from nepsbench.spaces.networks.fitted import Fitted
 from nepsbench.training.architect import Architect, new_architect
 from nepsbench.training.initialisation import make_ready
 from nepsbench.training.objective import LossFunction, Meter, loss_function, new_meter
 from nepsbench.training.optimizers import new_optimizer
 from nepsbench.training.placement import place
-from nepsbench.training.randomness import global_generator
+from nepsbench.training.randomness import derived_seed, global_generator
 from nepsbench.training.recipe import Settings
 from nepsbench.training.trial_data import Batch, TrialData
 from nepsbench.training.usage import UsageMeter
@@ -118,7 +119,10 @@ def train_epochs(
         epoch = state.epoch + 1
         lr = settings.rate(epoch)
         with global_generator(seed, "network", epoch):  # for dropout
-            metrics = _train(state, data, settings, seed=seed, stopped=stopped)
+            if isinstance(state.network, Fitted):
+                metrics = _fit(state, data, seed=seed)
+            else:
+                metrics = _train(state, data, settings, seed=seed, stopped=stopped)
         valid = data.validation_batches(seed=seed, epoch=epoch)
         metrics |= _evaluate("valid", state.network, data, data.valid, valid, stopped)
         test = data.evaluation_batches(data.test)
@@ -130,6 +134,27 @@ def train_epochs(
         forward = metrics["valid_forward_duration"] + metrics["test_forward_duration"]
         metrics["latency"] = forward / (len(data.valid) + len(data.test))
         yield metrics | {"lr": lr, "runtime": state.runtime} | usage.read()
+
+
+def _fit(state: TrainingState, data: TrialData, *, seed: int) -> Metrics:
+    """Fit an epoch of a model without gradients to all training examples at once."""
+    assert isinstance(state.network, Fitted)
+    epoch, start = state.epoch + 1, perf_counter()
+    state.network.train()
+    batches = [*data.training_batches(seed=seed, epoch=epoch)]
+    inputs, targets = (torch.cat(parts) for parts in zip(*batches, strict=True))
+    loaded = perf_counter()
+    of_epoch = derived_seed(seed, "fitting", epoch)
+    state.network.fit_epoch(inputs, targets, loss=data.task.loss, seed=of_epoch)
+    fitted, tally = perf_counter(), _Tally(data, data.train)
+    outputs = state.network(inputs)
+    tally.add(tally.loss(outputs, targets), outputs, targets)
+    return tally.metrics("train") | {
+        "train_duration": perf_counter() - start,
+        "train_data_load_duration": loaded - start,
+        "train_forward_duration": perf_counter() - fitted,
+        "train_backprop_duration": fitted - loaded,
+    }
 
 
 def _train(

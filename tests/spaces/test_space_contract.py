@@ -33,6 +33,7 @@ DEFAULT_IDS = {
     "autodeeplab": ("3378d33cbb8f1c37", "e4da3c54f4161a88"),
     "amber": ("6d035e24be473740", "7a39223d2b366c9a"),
     "perceiver_io": ("aa12014cffdfad43", "a4ddac57f8e38804"),
+    "xgboost": ("3cfaa1ad62716cf4", "54b1ffbc29254415"),
     "oneshot_nasbench201": ("958fc96b2ea215c1", "f967ca714e6e93d2"),
     "oneshot_darts": ("23df885904a2ed27", "a4794108dabc9e8f"),
     "oneshot_densenas": ("f2c3fc2711f0bf96", "34de7319553cf68a"),

@@ -65,6 +65,7 @@ _CONFIGURATIONS: dict[str, list[dict[str, Any]]] = {
     "autodeeplab": [{"Width": 2, "Depth": 2, "move_1": 1}],
     "amber": [{"Width": 4, "layer_3": "max_pool_4", "skip_0_4": True}],
     "perceiver_io": [{"Latents": 8, "Width": 16, "Layers": 3, "SelfAttention": 1, "Dropout": 0.2}],
+    "xgboost": [{"Eta": 0.5, "Subsample": 0.5}, {"MaxDepth": 2}],
     "oneshot_darts": [{"Width": 8, "Depth": 2}],
     "oneshot_densenas": [
         {"Method": method, "Width": 0.125, "Depth": 1} for method in ("densenas", "densenas_random")

@@ -40,6 +40,7 @@ FEW = [
     Pair("autodeeplab", "autodeeplab-2", "darcy_flow"),
     Pair("amber", "amber-2", "ecg"),
     Pair("perceiver_io", "perceiver_io"),
+    Pair("xgboost", "xgboost"),
     Pair("oneshot_darts", "oneshot_darts-4", "ecg"),
     Pair("oneshot_densenas", "oneshot_densenas-4"),
     Pair("oneshot_autodeeplab", "oneshot_autodeeplab-4", "darcy_flow"),
