@@ -12,6 +12,7 @@ from nepsbench.cli import (
     campaign,
     cluster,
     datasets,
+    draw,
     imports,
     info,
     jobs,
@@ -49,6 +50,7 @@ app.command("sql")(warehouse.sql)
 app.command("import")(imports.import_published)
 app.command("info")(info.info)
 app.command("train")(train.train)
+app.command("draw")(draw.draw)
 
 
 @app.command()

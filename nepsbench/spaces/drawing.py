@@ -23,6 +23,11 @@ class Graph:
     edges: tuple[tuple[int, int, str], ...]
 
 
+def drawn_spaces() -> tuple[str, ...]:
+    """Return the names of the spaces whose architectures are graphs."""
+    return tuple(_DRAWN)
+
+
 def graphs_of(space: str, configuration: Mapping[str, Scalar]) -> list[Graph]:
     """Return the graphs of an architecture; none of a space whose architectures are no graphs.
 
@@ -34,13 +39,37 @@ def graphs_of(space: str, configuration: Mapping[str, Scalar]) -> list[Graph]:
     return [] if draw is None else draw(configuration)
 
 
-def _nasbench201(configuration: Mapping[str, Scalar]) -> list[Graph]:
+def _of_edges(configuration: Mapping[str, Scalar]) -> list[Graph]:
+    """Return a cell of NAS-Bench-201, or of NAS-HPO-Bench-II, whose parameters are its edges."""
     edges = tuple(
         (int(name[5]), int(name[7]), str(value))
         for name, value in configuration.items()
         if name.startswith("edge_") and value != "none"
     )
-    return [Graph("cell", ("in", "1", "2", "out"), edges)]
+    return [Graph("cell", _CELL_NODES, edges)]
+
+
+def _nepsbench101(configuration: Mapping[str, Scalar]) -> list[Graph]:
+    from nepsbench.spaces.cells import JAHS_EDGES
+    from nepsbench.spaces.nepsbench101 import cell_of
+
+    named = zip(JAHS_EDGES, cell_of(configuration), strict=True)
+    edges = tuple((*edge, name) for edge, name in named if name != "none")
+    return [Graph("cell", _CELL_NODES, edges)]
+
+
+def _nasbench101(configuration: Mapping[str, Scalar]) -> list[Graph]:
+    """Return a graph whose nodes are the operations."""
+    from nepsbench.spaces.nasbench101 import to_spec
+
+    matrix, labels = to_spec(configuration)
+    edges = tuple(
+        (source, target, "")
+        for source, row in enumerate(matrix)
+        for target, there in enumerate(row)
+        if there
+    )
+    return [Graph("cell", tuple(name.removesuffix("-bn-relu") for name in labels), edges)]
 
 
 def _darts(configuration: Mapping[str, Scalar]) -> list[Graph]:
@@ -81,8 +110,12 @@ def _of_pairs(title: str, pairs: list[tuple[str, int]]) -> Graph:
     return Graph(title, nodes, edges)
 
 
+_CELL_NODES = ("in", "1", "2", "out")
 _DRAWN = {
-    "nasbench201": _nasbench201,
+    "nepsbench101": _nepsbench101,
+    "nasbench101": _nasbench101,
+    "nasbench201": _of_edges,
+    "nashpobench2": _of_edges,
     "darts": _darts,
     "autodeeplab": _autodeeplab,
     "densenas": _densenas,

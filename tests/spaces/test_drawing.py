@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from nepsbench.cli.main import app
 from nepsbench.pages.graphs import graph_plot
-from nepsbench.spaces import darts, densenas, get_space, nasbench201
-from nepsbench.spaces.drawing import Graph, graphs_of
+from nepsbench.spaces import darts, densenas, get_space, nasbench101, nasbench201, nashpobench2
+from nepsbench.spaces.cells import JAHS_OPERATIONS, from_arch_str
+from nepsbench.spaces.drawing import Graph, drawn_spaces, graphs_of
 
 
 def test_a_cell_of_nasbench201_has_an_edge_for_each_operation() -> None:
@@ -32,7 +37,7 @@ def test_a_chain_names_its_blocks() -> None:
     assert graph.edges == ((0, 1, "1 + 0"), (1, 2, "1 + 3"))
 
 
-@pytest.mark.parametrize("space", ["nasbench201", "darts", "densenas", "autodeeplab", "amber"])
+@pytest.mark.parametrize("space", drawn_spaces())
 def test_edges_lead_forward_between_nodes_that_there_are(space: str) -> None:
     graphs = graphs_of(space, get_space(space).defaults)
     assert graphs
@@ -53,3 +58,47 @@ def test_names_are_escaped_and_a_second_edge_is_drawn_higher() -> None:
     assert "conv&lt;3&gt;" in picture
     first, second = [part.split('"')[0] for part in picture.split('<path d="')[1:]]
     assert first != second
+
+
+def test_one_cell_is_drawn_alike_in_each_space_that_has_it() -> None:
+    cell = from_arch_str(
+        "|nor_conv_3x3~0|+|none~0|avg_pool_3x3~1|+|skip_connect~0|none~1|nor_conv_3x3~2|"
+    )
+    jahs = {f"Op{k}": JAHS_OPERATIONS.index(name) for k, name in enumerate(cell, start=1)}
+    pictures = [
+        graphs_of("nasbench201", nasbench201.from_cell(cell)),
+        graphs_of("nashpobench2", nashpobench2.from_cell(cell)),
+        graphs_of("nepsbench101", {**get_space("nepsbench101").defaults, **jahs}),
+    ]
+    edges = [{*graph.edges} for (graph,) in pictures]
+    assert edges[0] == edges[1] == edges[2]
+    assert edges[0] == {(0, 1, "nor_conv_3x3"), (1, 2, "avg_pool_3x3"), (0, 3, "skip_connect"),
+                        (2, 3, "nor_conv_3x3")}  # fmt: skip
+
+
+def test_operations_of_nasbench101_are_nodes() -> None:
+    (graph,) = graphs_of(
+        "nasbench101",
+        nasbench101.from_spec(
+            [[0, 1, 1, 0], [0, 0, 1, 1], [0, 0, 0, 1], [0, 0, 0, 0]],
+            ["input", "conv1x1-bn-relu", "maxpool3x3", "output"],
+        ),
+    )
+    assert graph.nodes == ("input", "conv1x1", "maxpool3x3", "output")
+    assert {(a, b) for a, b, _ in graph.edges} == {(0, 1), (0, 2), (1, 2), (1, 3), (2, 3)}
+
+
+def test_the_command_draws_notations_and_json(tmp_path: Path) -> None:
+    target = tmp_path / "cell.html"
+    ran = CliRunner().invoke(app, ["draw", "nasbench201", "213014", "-o", str(target)])
+    assert ran.exit_code == 0, ran.output
+    first = target.read_text()
+    text = get_space("nasbench201").to_json(nasbench201.parse("213014"))
+    ran = CliRunner().invoke(app, ["draw", "nasbench201", text, "-o", str(target)])
+    assert ran.exit_code == 0, ran.output
+    assert target.read_text() == first
+    assert "nor_conv_3x3</text>" in first
+    ran = CliRunner().invoke(app, ["draw", "nats_size", "8:8:8:8:8", "-o", str(target)])
+    assert "architectures of space nats_size are no graphs; these are: nepsbench101" in str(
+        ran.exception
+    )
