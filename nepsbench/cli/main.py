@@ -12,6 +12,7 @@ from nepsbench.cli import (
     campaign,
     cluster,
     datasets,
+    doctor,
     draw,
     imports,
     info,
@@ -51,6 +52,7 @@ app.command("import")(imports.import_published)
 app.command("info")(info.info)
 app.command("train")(train.train)
 app.command("draw")(draw.draw)
+app.command("doctor")(doctor.doctor)
 
 
 @app.command()
