@@ -114,6 +114,8 @@ def train_epochs(
         Interrupted: If ``stopped`` said yes. After either, ``state`` is of no more use.
     """
     settings.recipe.check_epochs(until)
+    if state.architect is not None:
+        data = data.mixed(seed)
     usage = UsageMeter()
     while state.epoch < until:
         epoch = state.epoch + 1

@@ -75,6 +75,26 @@ class TrialData:
         random = generator(seed, "validation data", epoch)
         return self._augmented(self.valid, torch.arange(len(self.valid)), random)
 
+    def mixed(self, seed: int) -> TrialData:
+        """Return the same with valid and test in a random order, always the same one of a seed.
+
+        What normalises by a batch's own statistics must not meet batches of one class, as stored
+        order has them.
+        """
+
+        def shuffled(name: str, split: SplitTensors) -> SplitTensors:
+            order = torch.randperm(len(split), generator=generator(seed, f"order of {name}"))
+            order = order.to(split.inputs.device)
+            return replace(
+                split,
+                inputs=split.inputs[order],
+                targets=split.targets[order],
+                groups=None if split.groups is None else split.groups[order],
+            )
+
+        valid, test = shuffled("valid", self.valid), shuffled("test", self.test)
+        return replace(self, valid=valid, test=test)
+
     def evaluation_batches(self, split: SplitTensors) -> Iterator[Batch]:
         """Yield the split's normalised batches in stored order."""
         for start in range(0, len(split), self.settings.batch_size):

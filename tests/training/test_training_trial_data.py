@@ -8,10 +8,12 @@ import pytest
 import torch
 
 from nepsbench.datasets.opening import open_dataset
+from nepsbench.spaces import get_space
+from nepsbench.training.loop import initial_state, train_epochs
 from nepsbench.training.randomness import global_generator
 from nepsbench.training.recipe import get_recipe
 from nepsbench.training.recipe_terms import Augmentation, Normalisation
-from nepsbench.training.trial_data import prepare_trial_data
+from nepsbench.training.trial_data import TrialData, prepare_trial_data
 
 HPO = {"learning_rate": 0.1, "batch_size": 512}
 
@@ -76,3 +78,41 @@ def test_draws_of_the_network_follow_from_seed_and_epoch_and_leave_no_trace():
     assert torch.equal(torch.rand(3), expected)
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])
+
+
+def test_a_search_is_evaluated_on_mixed_examples_each_with_its_own_target_and_group(digits):
+    data = prepared(digits)
+    order = data.valid.targets.argsort(stable=True)  # by class, as files may be
+    valid = replace(
+        data.valid,
+        inputs=data.valid.inputs[order],
+        targets=data.valid.targets[order],
+        groups=torch.arange(len(order)),
+    )
+    data = replace(data, valid=valid)
+    mixed, again, other = data.mixed(1), data.mixed(1), data.mixed(2)
+    assert torch.equal(mixed.valid.groups, again.valid.groups)
+    assert not torch.equal(mixed.valid.groups, other.valid.groups)
+    place = mixed.valid.groups
+    assert torch.equal(place.sort().values, torch.arange(len(order)))
+    assert torch.equal(mixed.valid.inputs, valid.inputs[place])
+    assert torch.equal(mixed.valid.targets, valid.targets[place])
+    assert torch.equal(mixed.train.inputs, data.train.inputs)
+    first = mixed.valid.targets[:64]
+    assert len(first.unique()) > 5
+
+
+def test_the_loop_mixes_what_a_search_is_evaluated_on(digits, monkeypatch):
+    space = get_space("oneshot_nasbench201")
+    configuration = {**space.defaults, "Method": "random_sharing", "Width": 4, "Depth": 1}
+    settings = get_recipe("oneshot_nasbench201-2").settings(configuration, "digits")
+    few = {
+        name: replace(split, inputs=split.inputs[:64], targets=split.targets[:64])
+        for name, split in (("train", digits.train), ("valid", digits.valid), ("test", digits.test))
+    }
+    data = prepare_trial_data(replace(digits, **few), settings)
+    state = initial_state(space.name, configuration, data.problem, settings=settings, seed=4)
+    asked = []
+    monkeypatch.setattr(TrialData, "mixed", lambda self, seed: asked.append(seed) or self)
+    next(train_epochs(state, data, settings=settings, seed=4, until=1))
+    assert asked == [4]
