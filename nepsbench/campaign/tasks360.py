@@ -125,7 +125,8 @@ def _entry(
 ) -> Entry:
     metric = about(campaign.dataset).task.metric
     errors = tuple(_error(row[f"test_{metric}"], metric) for row in rows)
-    return Entry(method, campaign.dataset, errors, f"test_{metric}", seconds, budget, campaign.name)
+    measured = f"100 - test_{metric}" if metric == "acc" else f"test_{metric}"
+    return Entry(method, campaign.dataset, errors, measured, seconds, budget, campaign.name)
 
 
 def _error(value: float, metric: str) -> float:
