@@ -1,7 +1,7 @@
-"""One-shot search: one network that holds all of a space's cells, trained while it is searched.
+"""One-shot search: one network that holds a whole space, trained while it is searched.
 
-A *supernet* computes, on every edge of a cell, a mixture of all operations. A *method* says which
-mixture a step is made with, and what it learns of the architecture from validation data; in the end
-it names a cell. The loop around both is the same for all methods, and as exact as training is: it
-may be interrupted after any epoch and gives the same bits.
+A module for each space that is searched has ``build``, which makes the network of a search: a
+*supernet*, and what is learnt of the architecture. Training asks of it what
+:mod:`nepsbench.spaces.networks.searching` says, and is the same loop as for every network: a search
+may be interrupted after any epoch and gives the same bits. ``alone`` runs one search from a folder.
 """
