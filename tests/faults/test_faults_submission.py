@@ -384,7 +384,7 @@ def test_fault_32_a_cluster_behind_a_name_is_always_named(
     for shim in SHIM.iterdir():
         assert shim.stat().st_mode & stat.S_IXUSR
     desk = make_desk(setup=f"{setup}\nexport SLURM_CONF={site.conf}")
-    quick, slow = desk.job(), desk.job("sleep 60")
+    quick, slow = desk.job(), desk.job("sleep 600")
     desk.want(quick, slow)
     assert desk.until_phase(slow, "active").job_id.endswith(";far")
     desk.settle(quick)
@@ -413,7 +413,7 @@ def test_fault_32_a_cluster_of_a_real_database_is_named(
         expected="submitted, seen and cancelled with -M",
     )
     with open_desk(site_with_accounts, tmp_path, slurm_cluster="dev") as desk:
-        quick, slow = desk.job(), desk.job("sleep 60")
+        quick, slow = desk.job(), desk.job("sleep 600")
         desk.want(quick, slow)
         active = desk.until_phase(slow, "active")
         assert active.job_id.endswith(";dev")
