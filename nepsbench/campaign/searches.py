@@ -199,10 +199,10 @@ def write_searches(campaign: Campaign, home: Path, *, release: str | None = None
         NepsbenchError: If nothing was found yet, or there is no such release.
     """
     found = list_found(campaign.name, home)
-    trained = _trained(campaign, home)
+    trained = trained_finals(campaign, home)
     judged = _judged(found, release, home) if release else None
     folder = CampaignFolder(home, campaign.name).path
-    rows = [_as_json(each, trained, judged) for each in found]
+    rows = [_as_json(each, trained.get(place), judged) for place, each in enumerate(found)]
     write_text(folder / "searches.json", json.dumps({"searches": rows}, indent=1) + "\n")
     place = folder / "searches.html"
     body = _body(campaign, found, rows, judged)
@@ -210,16 +210,21 @@ def write_searches(campaign: Campaign, home: Path, *, release: str | None = None
     return place
 
 
-def _trained(campaign: Campaign, home: Path) -> list[dict[str, Any]]:
-    """Return the last epoch of each final training, in the order of the searches."""
+def last_epochs(profile: str, home: Path) -> list[dict[str, Any]]:
+    """Return the last epoch of each trial of a profile, with its ``config_id``, by trial."""
     rows = open_warehouse(home).query(
-        "select e.* from epochs e join (select taskid, model_idx, max(epoch) as epoch from epochs "
-        "where profile = $profile group by all) using (taskid, model_idx, epoch) "
-        "where profile = $profile order by taskid, model_idx",
-        profile=campaign.name + FINALS,
+        "select e.*, t.config_id from epochs e join trials t using (profile, taskid, model_idx) "
+        "where profile = $profile qualify row_number() over "
+        "(partition by taskid, model_idx order by epoch desc) = 1 order by taskid, model_idx",
+        profile=profile,
     )
     found: list[dict[str, Any]] = rows.to_pylist()
     return found
+
+
+def trained_finals(campaign: Campaign, home: Path) -> dict[int, dict[str, Any]]:
+    """Return the last epoch of each final training, by the place of its search in the list."""
+    return {row["model_idx"] - 1: row for row in last_epochs(campaign.name + FINALS, home)}
 
 
 @dataclass(frozen=True)
@@ -247,9 +252,7 @@ def _judged(found: Sequence[Found], release: str, home: Path) -> _Judged:
     return _Judged(release, standings, drawn)
 
 
-def _as_json(
-    each: Found, trained: Sequence[dict[str, Any]], judged: _Judged | None
-) -> dict[str, Any]:
+def _as_json(each: Found, trained: dict[str, Any] | None, judged: _Judged | None) -> dict[str, Any]:
     row = {
         "method": each.method,
         "taskid": each.taskid,
@@ -263,12 +266,10 @@ def _as_json(
     }
     if judged is not None:
         row["table"] = asdict(judged.standings[each.architecture_id])
-    place = each.model_idx - 1
-    if place < len(trained):
-        known = trained[place]
+    if trained is not None:
         row["final"] = {
             name: value
-            for name, value in known.items()
+            for name, value in trained.items()
             if value is not None and (name == "epoch" or _is_reproducible(name))
         }
     return row

@@ -18,13 +18,12 @@ from nepsbench.campaign.folder import CampaignFolder
 from nepsbench.campaign.form import Campaign
 from nepsbench.campaign.initialize import require_initialized
 from nepsbench.campaign.published360 import OF_SEARCHES, PUBLISHED
-from nepsbench.campaign.searches import FINALS, list_found
+from nepsbench.campaign.searches import FINALS, last_epochs, list_found, trained_finals
 from nepsbench.datasets import about
 from nepsbench.errors import NepsbenchError, SpecError
 from nepsbench.search.ranks import Ranking, ranking
 from nepsbench.spaces.parameters import FloatArray
 from nepsbench.training.recipe import get_recipe
-from nepsbench.warehouse import open_warehouse
 
 #: Rows of the table by the space that they are trained in.
 _TRAINED = {
@@ -81,8 +80,8 @@ def entries_of(name: str, home: Path) -> list[Entry]:
 
 
 def _of_searches(campaign: Campaign, home: Path) -> list[Entry]:
-    found, rows = list_found(campaign.name, home), _last_epochs(campaign.name + FINALS, home)
-    if len(rows) < len(found):
+    found, trained = list_found(campaign.name, home), trained_finals(campaign, home)
+    if len(trained) < len(found):
         raise NepsbenchError(
             f"campaign {campaign.name}: what it found is not trained yet; see nepsbench search "
             "finals"
@@ -90,7 +89,7 @@ def _of_searches(campaign: Campaign, home: Path) -> list[Entry]:
     finals = CampaignFolder(home, campaign.name + FINALS).load()
     entries = []
     for method in dict.fromkeys(each.method for each in found):
-        own = [(each, row) for each, row in zip(found, rows, strict=True) if each.method == method]
+        own = [(each, trained[k]) for k, each in enumerate(found) if each.method == method]
         searched = sum(each.seconds for each, _ in own)
         entries.append(
             _entry(
@@ -106,7 +105,7 @@ def _of_searches(campaign: Campaign, home: Path) -> list[Entry]:
 
 
 def _of_trials(campaign: Campaign, home: Path) -> Entry:
-    rows = _last_epochs(campaign.name, home)
+    rows = last_epochs(campaign.name, home)
     if not rows:
         raise NepsbenchError(f"campaign {campaign.name}: nothing of it is trained yet")
     spent = sum(row["runtime"] for row in rows)
@@ -132,17 +131,6 @@ def _entry(
 def _error(value: float, metric: str) -> float:
     """Return what NAS-Bench-360 reports: of classes the percent that are wrong."""
     return 100 - value if metric == "acc" else value
-
-
-def _last_epochs(profile: str, home: Path) -> list[dict[str, Any]]:
-    rows = open_warehouse(home).query(
-        "select e.*, t.config_id from epochs e join trials t using (profile, taskid, model_idx) "
-        "where profile = $profile qualify row_number() over "
-        "(partition by taskid, model_idx order by epoch desc) = 1 order by taskid, model_idx",
-        profile=profile,
-    )
-    found: list[dict[str, Any]] = rows.to_pylist()
-    return found
 
 
 def _share(campaign: Campaign) -> str:

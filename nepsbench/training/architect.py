@@ -8,6 +8,7 @@ search is as exact as a training.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -65,15 +66,15 @@ class Architect:
 
     def found(self, data: TrialData, *, seed: int, epoch: int) -> FoundArchitecture:
         """Return what was found up to an epoch; the state stays as it is."""
-        loss = loss_function(data.task)
+        # Judging moves running averages, and what a network computes: those of a copy.
+        network, loss = deepcopy(self.network).train(), loss_function(data.task)
         inputs, targets = next(_validation(data, seed, epoch + 1))
-        self.network.train()
 
         def judge() -> float:
             with torch.no_grad():
-                return float(loss(self.network(inputs), targets))
+                return float(loss(network(inputs), targets))
 
-        return self.network.found(judge, generator(seed, "derivation", epoch))
+        return network.found(judge, generator(seed, "derivation", epoch))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from small_campaign import cluster_at
 from typer.testing import CliRunner
 
+from nepsbench.campaign import searches
 from nepsbench.campaign.form import Campaign, parse_campaign
 from nepsbench.campaign.run import run_campaign
 from nepsbench.campaign.searches import (
@@ -19,6 +21,7 @@ from nepsbench.campaign.searches import (
     list_found,
     read_finals,
     searches_of,
+    trained_finals,
     write_searches,
 )
 from nepsbench.campaign.tasks360 import entries_of
@@ -212,7 +215,7 @@ def test_backbones_count_with_all_seeds_or_the_best_configuration(
     better = {**row, "config_id": "b", "valid_acc": 60.0, "test_acc": 30.0}
     monkeypatch.setattr(tasks360, "require_initialized", lambda *_: {"dataset_version": "1-x"})
     trained = [[row, {**row, "test_acc": 44.0}], [row, better], []]
-    monkeypatch.setattr(tasks360, "_last_epochs", lambda *_: trained.pop(0))
+    monkeypatch.setattr(tasks360, "last_epochs", lambda *_: trained.pop(0))
     same = tasks360._of_trials(campaign, tmp_path)
     assert (same.method, same.errors, same.seconds) == ("backbone", (60.0, 56.0), 4.0)
     tuned = tasks360._of_trials(campaign, tmp_path)
@@ -220,3 +223,17 @@ def test_backbones_count_with_all_seeds_or_the_best_configuration(
     assert tuned.budget.startswith("the best of 2 configurations")
     with pytest.raises(NepsbenchError, match="nothing of it is trained yet"):
         tasks360._of_trials(campaign, tmp_path)
+
+
+def test_a_search_that_found_nothing_moves_no_final_training_to_another(
+    searched: tuple[Path, Campaign], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, campaign = searched
+    first, second = list_found(campaign.name, home)
+    # Of three searches the second one failed: the others' finals are numbers 1 and 2.
+    left = [first, replace(second, model_idx=3)]
+    monkeypatch.setattr(searches, "list_found", lambda *_: left)
+    own = json.loads(write_searches(campaign, home).with_suffix(".json").read_text())["searches"]
+    trained = trained_finals(campaign, home)
+    losses = [row["final"]["test_loss"] for row in own]
+    assert losses == [trained[0]["test_loss"], trained[1]["test_loss"]]

@@ -85,7 +85,7 @@ class Searching(nn.Module, ABC):
 
     @abstractmethod
     def found(self, judge: Judge, random: torch.Generator) -> FoundArchitecture:
-        """Return the architecture that was found so far.
+        """Return the architecture that was found so far; the network is of no more use then.
 
         Args:
             judge: Of what the network would compute, if a method must see that to choose.

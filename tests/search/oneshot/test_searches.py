@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
 
+from nepsbench.datasets.task import Task
 from nepsbench.errors import SpecError
 from nepsbench.search.oneshot.alone import Search
 from nepsbench.search.oneshot.amber import AmberSearch
@@ -22,6 +24,7 @@ from nepsbench.spaces.networks.layers import PLANE, SEQUENCE
 from nepsbench.spaces.networks.searching import Lesson, Searching
 from nepsbench.spaces.pairs import OPERATIONS
 from nepsbench.spaces.problem import Problem
+from nepsbench.training import architect
 from nepsbench.training.exponentiated import ExponentiatedGradient
 
 IMAGES, SEQUENCES = Problem((3, 12, 12), 4), Problem((2, 24), 4)
@@ -359,3 +362,30 @@ def test_amber_names_every_connection_once() -> None:
     all_of_them = [[s for k, s in amber.SKIPS if k == layer] for layer in range(amber.LAYERS)]
     assert amber.parts_of(amber.from_parts(operations, all_of_them)) == (operations, all_of_them)
     assert sum(map(len, all_of_them)) == 55
+
+
+@pytest.mark.parametrize(
+    ("space", "problem", "changes"),
+    [
+        ("oneshot_amber", SEQUENCES, {}),
+        ("oneshot_densenas", IMAGES, {"Method": "densenas_random"}),
+        ("oneshot_darts", IMAGES, {}),
+    ],
+    ids=str,
+)
+def test_to_tell_what_was_found_leaves_the_search_as_it_is(
+    space: str, problem: Problem, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = network_of(space, problem, **changes)
+    batch = batch_of(problem)
+    network.draw(0.5, random(4))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    outputs = network.eval()(batch[0])
+    monkeypatch.setattr(architect, "_validation", lambda *_: iter([batch]))
+    data: Any = SimpleNamespace(task=Task("cross_entropy", "acc", problem.outputs))
+    told = [architect.Architect(network, None, 0.0).found(data, seed=1, epoch=2) for _ in range(2)]
+    assert told[0] == told[1]
+    for name, value in network.state_dict().items():
+        assert torch.allclose(value, before[name], rtol=0, atol=0, equal_nan=True), name
+    assert not network.training
+    assert torch.equal(network(batch[0]), outputs)
