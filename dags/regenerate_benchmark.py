@@ -9,10 +9,10 @@ repeated. A slot of a wave that the form does not ask for is skipped.
 
 from __future__ import annotations
 
-from airflow.sdk import chain, dag, task_group
+from airflow.sdk import chain, dag
 
 from nepsbench_airflow import forms, stages
-from nepsbench_airflow.defaults import DEFAULT_ARGS, TAGS, WAVE_SLOTS
+from nepsbench_airflow.defaults import DEFAULT_ARGS, TAGS
 
 
 @dag(
@@ -24,17 +24,10 @@ from nepsbench_airflow.defaults import DEFAULT_ARGS, TAGS, WAVE_SLOTS
     default_args=DEFAULT_ARGS,
 )
 def regenerate_benchmark() -> None:
-    def wave(slot: int):
-        @task_group(group_id=f"wave_{slot}")
-        def run_wave() -> None:
-            chain(*stages.train_wave(slot), *stages.collect_wave(slot))
-
-        return run_wave()
-
     chain(
         stages.draw_profile(),
         stages.initialize(),
-        *(wave(slot) for slot in range(1, WAVE_SLOTS + 1)),
+        *stages.waves(),
         stages.fit_surrogate(),
         stages.build_release(),
     )

@@ -7,10 +7,10 @@ as a run of this DAG of its own, and the page shows that, too.
 
 from __future__ import annotations
 
-from airflow.sdk import chain, dag, task_group
+from airflow.sdk import chain, dag
 
 from nepsbench_airflow import experiments, forms, stages
-from nepsbench_airflow.defaults import DEFAULT_ARGS, TAGS, WAVE_SLOTS
+from nepsbench_airflow.defaults import DEFAULT_ARGS, TAGS
 
 
 @dag(
@@ -22,18 +22,11 @@ from nepsbench_airflow.defaults import DEFAULT_ARGS, TAGS, WAVE_SLOTS
     default_args=DEFAULT_ARGS,
 )
 def run_experiment() -> None:
-    def wave(slot: int):
-        @task_group(group_id=f"wave_{slot}")
-        def run_wave() -> None:
-            chain(*stages.train_wave(slot), *stages.collect_wave(slot))
-
-        return run_wave()
-
     chain(
         experiments.check(),
         stages.draw_profile(),
         stages.initialize(),
-        *(wave(slot) for slot in range(1, WAVE_SLOTS + 1)),
+        *stages.waves(),
         experiments.report(),
         experiments.train_found(dag_id="run_experiment"),
     )

@@ -46,6 +46,3 @@ OF_SEARCHES = {
     "auto_deeplab": "Auto-DeepLab, AMBER",
     "amber": "Auto-DeepLab, AMBER",
 }
-
-#: Trials of the published tuning.
-TUNED_TRIALS = 28

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
-
-if TYPE_CHECKING:
-    from nepsbench.spaces import Configuration
 
 
 def draw(
     space: str = typer.Argument(help="A space whose architectures are graphs."),
-    architecture: str = typer.Argument(
-        help="In a notation of the space, or JSON of all its parameters."
-    ),
+    architecture: str = typer.Argument(help="JSON, a number, or any notation of the space."),
     output: Path = typer.Option(..., "--output", "-o", help="The page to write, HTML."),
 ) -> None:
     """Draw an architecture: its operations as arcs, in a page that needs nothing else.
 
     Example: nepsbench draw nasbench201 213014 -o cell.html
     """
+    from nepsbench.client.notations import configuration_of, query_of_text
     from nepsbench.errors import SpecError
     from nepsbench.files import write_text
     from nepsbench.pages.graphs import graph_plot
@@ -31,7 +26,7 @@ def draw(
     from nepsbench.spaces.drawing import drawn_spaces, graphs_of
 
     known = get_space(space)
-    configuration = _configuration(space, architecture)
+    configuration = configuration_of(known, query_of_text(known, architecture))
     graphs = graphs_of(space, configuration)
     if not graphs:
         raise SpecError(
@@ -41,14 +36,3 @@ def draw(
     name = architecture_id(known, configuration)
     write_text(output, page(f"{space} {name}", f"{space} {name}", Html(body)))
     typer.echo(f"{output}: architecture {name}")
-
-
-def _configuration(space: str, text: str) -> Configuration:
-    """Return what a text says: JSON, or a notation of the space."""
-    from nepsbench.client.places import parse_query
-    from nepsbench.spaces import get_space
-
-    known = get_space(space)
-    return dict(
-        known.from_json(text) if text.lstrip().startswith("{") else parse_query(known, text)
-    )

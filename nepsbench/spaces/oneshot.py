@@ -6,9 +6,9 @@ trial is; what it found stands in the column ``found``, a configuration of anoth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from nepsbench.spaces.parameters import Categorical, LogFloat, Parameter, Scalar
+from nepsbench.spaces.parameters import Categorical, LogFloat, Scalar
 from nepsbench.spaces.space import Space
 
 #: Methods on NAS-Bench-201's cells, and the epochs of their published schedules there.
@@ -26,75 +26,75 @@ CELL_METHODS = {
 PREFIX = "oneshot_"
 
 
-def _size(widths: tuple[int, ...], width: int, depths: tuple[int, ...], depth: int) -> tuple[
-    Parameter, Parameter
-]:  # fmt: skip
-    return Categorical("Width", widths, width), Categorical("Depth", depths, depth)
+#: Epochs of the published schedules by method: NAS-Bench-360's for all but NAS-Bench-201's cells;
+#: AMBER has episodes, and no epochs there; the random chains need none.
+_EPOCHS: dict[str, dict[str, int]] = {
+    "nasbench201": CELL_METHODS,
+    "darts": {"gaea_pc_darts": 50},
+    "amber": {"amber": 50},
+    "densenas": {"densenas": 70, "densenas_random": 2},
+    "autodeeplab": {"auto_deeplab": 40},
+}
 
 
-def _rate(default: float) -> Parameter:
-    return LogFloat("ArchitectureRate", 1e-5, 1.0, default)
+def _searches(searched: str, *, method: str, rate: float, **sizes: Categorical) -> Space:
+    """Return the space of searches of another space.
+
+    Args:
+        searched: That space.
+        method: The default one.
+        rate: Default of the architecture's steps.
+        sizes: Of the supernet.
+    """
+    return Space(
+        name=PREFIX + searched,
+        version=1,
+        parameters=(
+            Categorical("Method", tuple(_EPOCHS[searched]), method),
+            *sizes.values(),
+            LogFloat("ArchitectureRate", 1e-5, 1.0, rate),
+        ),
+        fidelities=tuple(sizes),
+        training=("ArchitectureRate",),
+    )
 
 
-NASBENCH201 = Space(
-    name="oneshot_nasbench201",
-    version=1,
-    parameters=(
-        Categorical("Method", tuple(CELL_METHODS), "gdas"),
-        *_size((4, 8, 16), 16, (1, 2, 3, 4, 5), 5),
-        _rate(3e-4),
-    ),
-    fidelities=("Width", "Depth"),
-    training=("ArchitectureRate",),
+def _width(choices: tuple[float, ...], default: float) -> Categorical:
+    return Categorical("Width", choices, default)
+
+
+def _depth(choices: Iterable[int], default: int) -> Categorical:
+    return Categorical("Depth", tuple(choices), default)
+
+
+NASBENCH201 = _searches(
+    "nasbench201",
+    method="gdas",
+    rate=3e-4,
+    Width=_width((4, 8, 16), 16),
+    Depth=_depth(range(1, 6), 5),
 )
-
-
-DARTS = Space(
-    name="oneshot_darts",
-    version=1,
-    parameters=(
-        Categorical("Method", ("gaea_pc_darts",), "gaea_pc_darts"),
-        *_size((8, 16), 16, tuple(range(2, 9)), 8),
-        _rate(0.1),
-    ),
-    fidelities=("Width", "Depth"),
-    training=("ArchitectureRate",),
+DARTS = _searches(
+    "darts",
+    method="gaea_pc_darts",
+    rate=0.1,
+    Width=_width((8, 16), 16),
+    Depth=_depth(range(2, 9), 8),
 )
-
-AMBER = Space(
-    name="oneshot_amber",
-    version=1,
-    parameters=(
-        Categorical("Method", ("amber",), "amber"),
-        Categorical("Width", (4, 8, 16, 32), 32),
-        _rate(1e-3),
-    ),
-    fidelities=("Width",),
-    training=("ArchitectureRate",),
+AMBER = _searches("amber", method="amber", rate=1e-3, Width=_width((4, 8, 16, 32), 32))
+DENSENAS = _searches(
+    "densenas",
+    method="densenas",
+    rate=3e-4,
+    Width=_width((0.125, 0.25, 0.5, 1.0), 1.0),
+    Depth=_depth((0, 1, 2, 5, 15), 15),
 )
-DENSENAS = Space(
-    name="oneshot_densenas",
-    version=1,
-    parameters=(
-        Categorical("Method", ("densenas", "densenas_random"), "densenas"),
-        Categorical("Width", (0.125, 0.25, 0.5, 1.0), 1.0),
-        Categorical("Depth", (0, 1, 2, 5, 15), 15),
-        _rate(3e-4),
-    ),
-    fidelities=("Width", "Depth"),
-    training=("ArchitectureRate",),
-)
-
-AUTODEEPLAB = Space(
-    name="oneshot_autodeeplab",
-    version=1,
-    parameters=(
-        Categorical("Method", ("auto_deeplab",), "auto_deeplab"),
-        *_size((2, 4, 8), 8, tuple(range(1, 13)), 12),
-        _rate(3e-3),
-    ),
-    fidelities=("Width", "Depth"),
-    training=("ArchitectureRate",),
+AUTODEEPLAB = _searches(
+    "autodeeplab",
+    method="auto_deeplab",
+    rate=3e-3,
+    Width=_width((2, 4, 8), 8),
+    Depth=_depth(range(1, 13), 12),
 )
 
 
@@ -105,17 +105,8 @@ def published_epochs(space: str, method: str) -> int:
         space: A space of searches.
         method: One of its methods.
     """
-    return _EPOCHS[space][method]
+    return _EPOCHS[space.removeprefix(PREFIX)][method]
 
-
-#: NAS-Bench-360's for all but NAS-Bench-201's cells; AMBER has episodes, and no epochs there.
-_EPOCHS = {
-    NASBENCH201.name: CELL_METHODS,
-    DARTS.name: {"gaea_pc_darts": 50},
-    AMBER.name: {"amber": 50},
-    AUTODEEPLAB.name: {"auto_deeplab": 40},
-    DENSENAS.name: {"densenas": 70, "densenas_random": 2},
-}
 
 #: Parameters that make the supernet.
 ARCHITECTURE = ("Method", "Width", "Depth")

@@ -86,7 +86,19 @@ class StepSchedule(Section):
         return base * self.factor ** sum(done >= epoch for epoch in self.after)
 
 
-Schedule = Annotated[CosineSchedule | StepSchedule, Field(discriminator="kind")]
+class ConstantSchedule(Section):
+    """The base rate, always."""
+
+    kind: Literal["constant"]
+    by: Literal["epoch"] = "epoch"
+
+    def rate(self, base: float, done: float, horizon: int) -> float:
+        """Return the base rate."""
+        del done, horizon
+        return base
+
+
+Schedule = Annotated[CosineSchedule | StepSchedule | ConstantSchedule, Field(discriminator="kind")]
 
 
 class Augmentation(Section):

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from airflow.sdk import Asset, get_current_context, task_group
+from airflow.sdk import Asset, chain, get_current_context, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
+from nepsbench_airflow.defaults import WAVE_SLOTS
 from nepsbench_airflow.operators import ClusterJobsOperator
 from nepsbench_airflow.tasks import task
 
@@ -54,6 +55,19 @@ def initialize() -> None:
 
     run = ClusterJobsOperator(task_id="run", stage="initialize")
     install() >> run >> accept()
+
+
+def waves() -> list[Any]:
+    """Return a group of tasks for each wave that there may be; those that lack are skipped."""
+
+    def wave(slot: int) -> Any:
+        @task_group(group_id=f"wave_{slot}")
+        def run_wave() -> None:
+            chain(*train_wave(slot), *collect_wave(slot))
+
+        return run_wave()
+
+    return [wave(slot) for slot in range(1, WAVE_SLOTS + 1)]
 
 
 def train_wave(slot: int | None = None) -> Any:

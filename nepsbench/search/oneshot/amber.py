@@ -16,7 +16,13 @@ from torch import Tensor, nn
 from nepsbench.search.oneshot.controller import Controller, reinforce
 from nepsbench.spaces import amber
 from nepsbench.spaces.networks.amber import LayeredNetwork, all_operations
-from nepsbench.spaces.networks.searching import FoundArchitecture, Judge, Lesson, Searching
+from nepsbench.spaces.networks.searching import (
+    FoundArchitecture,
+    Judge,
+    Lesson,
+    Searching,
+    own_generator,
+)
 from nepsbench.spaces.oneshot import AMBER
 from nepsbench.spaces.parameters import Scalar
 from nepsbench.spaces.problem import Problem
@@ -99,5 +105,5 @@ def build(configuration: Mapping[str, Scalar], problem: Problem) -> AmberSearch:
         InvalidConfigurationError: If the configuration is not in the space.
     """
     values = AMBER.validate(configuration)
-    random = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+    random = own_generator()
     return AmberSearch(problem, width=int(values["Width"]), random=random)

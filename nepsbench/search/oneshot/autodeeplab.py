@@ -15,20 +15,25 @@ import torch
 from torch import Tensor, nn
 
 from nepsbench.search.oneshot.methods import set_gradients
+from nepsbench.search.oneshot.mixed_edges import MIXED, edges_of, heaviest_pairs
 from nepsbench.spaces import autodeeplab
 from nepsbench.spaces.autodeeplab import LEVELS, NODES
 from nepsbench.spaces.networks.autodeeplab import Pyramid, resized, size_at, stem
 from nepsbench.spaces.networks.cell_operations import operation, project
-from nepsbench.spaces.networks.searching import FoundArchitecture, Judge, Lesson, Searching
+from nepsbench.spaces.networks.searching import (
+    FoundArchitecture,
+    Judge,
+    Lesson,
+    Searching,
+    own_generator,
+)
 from nepsbench.spaces.oneshot import AUTODEEPLAB
 from nepsbench.spaces.pairs import INPUTS, OPERATIONS
 from nepsbench.spaces.parameters import Scalar
 from nepsbench.spaces.problem import Problem
 
 _START = 1e-3
-#: Operations of an edge in search: it may carry nothing, too.
-_MIXED = ("none", *OPERATIONS)
-_EDGES = tuple((node, state) for node in range(NODES) for state in range(INPUTS + node))
+_EDGES = edges_of(NODES)
 #: Up, stay, down.
 _MOVES = (-1, 0, 1)
 
@@ -107,7 +112,7 @@ class DeepLabSearch(Searching):
                 for level in self.levels(depth - 1)
             }
         )
-        self.alpha = nn.Parameter(_START * torch.randn(len(_EDGES), len(_MIXED), generator=random))
+        self.alpha = nn.Parameter(_START * torch.randn(len(_EDGES), len(MIXED), generator=random))
         self.moves = nn.Parameter(
             _START * torch.randn(depth, LEVELS, len(_MOVES), generator=random)
         )
@@ -142,7 +147,8 @@ class DeepLabSearch(Searching):
     def found(self, judge: Judge, random: torch.Generator) -> FoundArchitecture:
         """Return the cell of the heaviest edges, and the heaviest path."""
         del judge, random
-        found = autodeeplab.from_parts(self._pairs(), self._path())
+        pairs = heaviest_pairs(self.alpha.detach().softmax(1), _EDGES)
+        found = autodeeplab.from_parts(pairs, self._path())
         return FoundArchitecture(autodeeplab.SPACE.name, found)
 
     def shares(self, moves: Tensor, layer: int, source: int) -> Tensor:
@@ -174,15 +180,6 @@ class DeepLabSearch(Searching):
         outputs = [resized(head(last[int(level)]), whole) for level, head in self.heads.items()]
         return torch.stack(outputs).mean(0)
 
-    def _pairs(self) -> list[tuple[str, int]]:
-        best, kinds = self.alpha.detach().softmax(1)[:, 1:].max(dim=1)
-        found = []
-        for node in range(NODES):
-            arriving = [k for k, (target, _) in enumerate(_EDGES) if target == node]
-            heaviest = sorted(arriving, key=lambda k: -float(best[k]))[:2]
-            found += [(OPERATIONS[int(kinds[k])], _EDGES[k][1]) for k in heaviest]
-        return found
-
     def _path(self) -> list[int]:
         """Return the levels of the heaviest path."""
         moves = self.moves.detach()
@@ -206,7 +203,7 @@ def build(configuration: Mapping[str, Scalar], problem: Problem) -> DeepLabSearc
         InvalidConfigurationError: If the configuration is not in the space.
     """
     values = AUTODEEPLAB.validate(configuration)
-    random = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+    random = own_generator()
     return DeepLabSearch(
         problem, filters=int(values["Width"]), depth=int(values["Depth"]), random=random
     )

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from nepsbench.search.oneshot.methods import set_gradients
-from nepsbench.search.oneshot.partial_cell import EDGES, MIXED, EdgeMixture, PartialCell
+from nepsbench.search.oneshot.mixed_edges import MIXED, heaviest_pairs
+from nepsbench.search.oneshot.partial_cell import EDGES, EdgeMixture, PartialCell
 from nepsbench.spaces import darts
 from nepsbench.spaces.networks.darts import STEM_WIDTH, reductions
 from nepsbench.spaces.networks.layers import entrance, layers_for
@@ -42,13 +43,7 @@ class EdgeWeights(nn.Module):
     def pairs(self) -> list[tuple[str, int]]:
         """Return the two heaviest edges of each node, each with its heaviest operation."""
         mixture = self.mixture().detach()
-        best, kinds = (mixture.operations[:, 1:] * mixture.edges[:, None]).max(dim=1)
-        found = []
-        for node in range(darts.NODES):
-            arriving = [k for k, (target, _) in enumerate(EDGES) if target == node]
-            heaviest = sorted(arriving, key=lambda k: -float(best[k]))[:2]
-            found += [(MIXED[1 + int(kinds[k])], EDGES[k][1]) for k in heaviest]
-        return found
+        return heaviest_pairs(mixture.operations * mixture.edges[:, None], EDGES)
 
 
 class DartsSearch(Searching):
@@ -79,8 +74,7 @@ class DartsSearch(Searching):
             )
             self._reduces.append(reduces)
             after, c_before, c_last = reduces, c_last, darts.NODES * width
-        make = layers.dense_head if problem.dense else layers.pooled_head
-        self.head = nn.Sequential(*make(c_last, problem.outputs))
+            self.head = nn.Sequential(*layers.head(c_last, problem.outputs, dense=problem.dense))
         self.normal, self.reduce = EdgeWeights(), EdgeWeights()
         self._live = False
 

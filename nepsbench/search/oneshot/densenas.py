@@ -19,7 +19,13 @@ from nepsbench.spaces import densenas
 from nepsbench.spaces.densenas import BASES, Block
 from nepsbench.spaces.networks.densenas import ResidualBlock, scaled, stem
 from nepsbench.spaces.networks.layers import layers_for
-from nepsbench.spaces.networks.searching import FoundArchitecture, Judge, Lesson, Searching
+from nepsbench.spaces.networks.searching import (
+    FoundArchitecture,
+    Judge,
+    Lesson,
+    Searching,
+    own_generator,
+)
 from nepsbench.spaces.oneshot import DENSENAS
 from nepsbench.spaces.parameters import Scalar
 from nepsbench.spaces.problem import Problem
@@ -126,8 +132,7 @@ class DenseSearch(Searching):
                 if densenas.ends(blocks, block)
             }
         )
-        make = layers.dense_head if problem.dense else layers.pooled_head
-        self.head = nn.Sequential(*make(last, problem.outputs))
+        self.head = nn.Sequential(*layers.head(last, problem.outputs, dense=problem.dense))
         self._kept: list[list[bool]] | None = None
 
     def architecture(self) -> list[nn.Parameter]:
@@ -203,5 +208,5 @@ def build(configuration: Mapping[str, Scalar], problem: Problem) -> DenseSearch:
         factor=float(values["Width"]),
         depth=int(values["Depth"]),
         learns=values["Method"] == "densenas",
-        random=torch.Generator().manual_seed(int(torch.randint(2**62, ()))),
+        random=own_generator(),
     )

@@ -79,13 +79,13 @@ class _Logits(Method):
         super().__init__()
         self.alpha = nn.Parameter(_START * torch.randn(SHAPE, generator=random))
 
-    def best(self) -> list[int] | None:
+    def best(self) -> list[int]:
         chosen: list[int] = self.alpha.argmax(dim=1).tolist()
         return chosen
 
     def derive(self, judge: JudgeMixture, random: torch.Generator) -> Cell:
         del judge, random
-        return cell_of(self.alpha.argmax(dim=1).tolist())
+        return cell_of(self.best())
 
 
 class Darts(_Logits):

@@ -12,7 +12,13 @@ from nepsbench.search.oneshot.methods import METHODS, Method
 from nepsbench.search.oneshot.mixture import OPERATIONS, SHAPE, Mixture, hard
 from nepsbench.search.oneshot.supernet import Supernet
 from nepsbench.spaces import nasbench201
-from nepsbench.spaces.networks.searching import FoundArchitecture, Judge, Lesson, Searching
+from nepsbench.spaces.networks.searching import (
+    FoundArchitecture,
+    Judge,
+    Lesson,
+    Searching,
+    own_generator,
+)
 from nepsbench.spaces.oneshot import NASBENCH201
 from nepsbench.spaces.parameters import Scalar
 from nepsbench.spaces.problem import Problem
@@ -73,7 +79,7 @@ def build(configuration: Mapping[str, Scalar], problem: Problem) -> CellSearch:
     """
     values = NASBENCH201.validate(configuration)
     supernet = Supernet(problem, width=int(values["Width"]), depth=int(values["Depth"]))
-    random = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+    random = own_generator()
     return CellSearch(supernet, METHODS[str(values["Method"])](random))
 
 

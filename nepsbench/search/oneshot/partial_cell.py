@@ -12,15 +12,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from nepsbench.search.oneshot.mixed_edges import MIXED, edges_of
 from nepsbench.spaces.darts import NODES
 from nepsbench.spaces.networks.cell_operations import FactorizedReduce, operation, project
 from nepsbench.spaces.networks.layers import Layers
-from nepsbench.spaces.pairs import INPUTS, OPERATIONS
+from nepsbench.spaces.pairs import INPUTS
 
-#: Operations of an edge in search: it may carry nothing, too.
-MIXED = ("none", *OPERATIONS)
-#: The state that each edge reads, node by node: 2, 3, 4 and 5 edges.
-EDGES = tuple((node, state) for node in range(NODES) for state in range(INPUTS + node))
+#: The state that each edge reads, node by node.
+EDGES = edges_of(NODES)
 #: One of so many channels goes through the mixture.
 SHARE = 4
 

@@ -56,8 +56,7 @@ def build(configuration: Mapping[str, Scalar], problem: Problem) -> CellNetwork:
             )
         )
         after, c_before, c_last = reduces, c_last, NODES * width
-    make = layers.dense_head if problem.dense else layers.pooled_head
-    head = nn.Sequential(*make(c_last, problem.outputs))
+    head = nn.Sequential(*layers.head(c_last, problem.outputs, dense=problem.dense))
     return CellNetwork(nn.ModuleList([stem]), nn.ModuleList(cells), head)
 
 

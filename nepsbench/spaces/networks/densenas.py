@@ -69,8 +69,8 @@ def build(configuration: Mapping[str, Scalar], problem: Problem) -> nn.Sequentia
         parts.append(ResidualBlock(before, width, stride=stride, layers=layers))
         parts += [ResidualBlock(width, width, stride=1, layers=layers) for _ in range(depth)]
         before, halvings = width, block.halvings
-    make = layers.dense_head if problem.dense else layers.pooled_head
-    return nn.Sequential(*parts, *make(before, problem.outputs))
+    head = layers.head(before, problem.outputs, dense=problem.dense)
+    return nn.Sequential(*parts, *head)
 
 
 def stem(problem: Problem, width: int) -> list[nn.Module]:

@@ -30,6 +30,10 @@ class Layers:
     max_pool: Any
     mean: Any
 
+    def head(self, width: int, outputs: int, *, dense: bool) -> list[nn.Module]:
+        """Return what ends a network: one output an example, or one for each place."""
+        return (self.dense_head if dense else self.pooled_head)(width, outputs)
+
     def pooled_head(self, width: int, outputs: int) -> list[nn.Module]:
         """Return the mean over all places and a linear layer."""
         return [self.mean(1), nn.Flatten(), nn.Linear(width, outputs)]
@@ -52,16 +56,9 @@ def layers_for(problem: Problem) -> Layers:
     return SEQUENCE if problem.is_sequence else PLANE
 
 
-class AsSequence(nn.Flatten):
-    """Maps an image of one row to a sequence, and leaves a sequence as it is."""
-
-    def __init__(self) -> None:
-        super().__init__(2)
-
-
 def entrance(problem: Problem) -> list[nn.Module]:
-    """Return what comes before a network's first layer."""
-    return [AsSequence()] if problem.is_sequence else []
+    """Return what comes before a network's first layer: an image of one row is a sequence."""
+    return [nn.Flatten(2)] if problem.is_sequence else []
 
 
 def every_other(x: Tensor, stride: int) -> Tensor:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nepsbench.spaces.nasbench360_backbone import SPACE
-from nepsbench.spaces.networks.heads import dense_head, pooled_head
+from nepsbench.spaces.networks.layers import PLANE, SEQUENCE, entrance
 from nepsbench.spaces.parameters import Scalar
 from nepsbench.spaces.problem import Problem
 
@@ -117,8 +117,8 @@ def _wide_network(problem: Problem, dropout: float) -> nn.Sequential:
             layers.append(WideBlock(before, width, stride=1 + halves, dropout=dropout))
             before = width
     layers += [nn.BatchNorm2d(before), nn.ReLU()]
-    head = dense_head if problem.dense else pooled_head
-    network = nn.Sequential(*layers, *head(before, problem.outputs))
+    head = PLANE.head(before, problem.outputs, dense=problem.dense)
+    network = nn.Sequential(*layers, *head)
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and module.bias is None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
@@ -128,10 +128,9 @@ def _wide_network(problem: Problem, dropout: float) -> nn.Sequential:
 
 
 def _sequence_network(problem: Problem) -> nn.Sequential:
-    layers: list[nn.Module] = [nn.Flatten(2)]  # an image of one row is a sequence
+    layers = entrance(problem)
     before = problem.channels
     for width in _SEQUENCE_WIDTHS:
         layers.append(SequenceBlock(before, width))
         before = width
-    pooled = [nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(before, problem.outputs)]
-    return nn.Sequential(*layers, *pooled)
+    return nn.Sequential(*layers, *SEQUENCE.pooled_head(before, problem.outputs))

@@ -15,6 +15,7 @@ from nepsbench.errors import SpecError
 from nepsbench.spaces import nds
 from nepsbench.spaces.nds_notation import to_genotype
 from nepsbench.spaces.networks.genotype_cell import CellNetwork, GenotypeCell
+from nepsbench.spaces.networks.layers import PLANE
 from nepsbench.spaces.parameters import Scalar
 from nepsbench.spaces.problem import Problem
 
@@ -56,7 +57,7 @@ def build(configuration: Mapping[str, Scalar], problem: Problem) -> CellNetwork:
         )
         after_reduction = reduces
         c_before, c_last = c_last, len(concat) * width
-    head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(c_last, problem.outputs))
+    head = nn.Sequential(*PLANE.pooled_head(c_last, problem.outputs))
     return CellNetwork(stems, nn.ModuleList(cells), head)
 
 

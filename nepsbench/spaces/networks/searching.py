@@ -93,6 +93,11 @@ class Searching(nn.Module, ABC):
         """
 
 
+def own_generator() -> torch.Generator:
+    """Return a generator for what a search starts from, seeded by torch's global one."""
+    return torch.Generator().manual_seed(int(torch.randint(2**62, ())))
+
+
 def weights_of(network: nn.Module) -> list[nn.Parameter]:
     """Return what training data moves: of a network that is not searched, all parameters."""
     return network.weights() if isinstance(network, Searching) else [*network.parameters()]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nepsbench.spaces.cells import Cell
 from nepsbench.spaces.networks.cell import Activation, CellModule, ConvBN
-from nepsbench.spaces.networks.heads import dense_head, pooled_head
+from nepsbench.spaces.networks.layers import PLANE
 from nepsbench.spaces.networks.normalisation import batch_norm
 
 _STAGES = 3
@@ -138,5 +138,4 @@ def _stem(in_channels: int, width: int, *, bias: bool) -> list[nn.Module]:
 def _head(
     width: int, outputs: int, activation: Activation, *, dense: bool = False
 ) -> list[nn.Module]:
-    head = dense_head if dense else pooled_head
-    return [batch_norm(width), activation(), *head(width, outputs)]
+    return [batch_norm(width), activation(), *PLANE.head(width, outputs, dense=dense)]

@@ -42,6 +42,7 @@ class BoostedTrees(Fitted):
         self._shape = (problem.outputs, *places)
         self.start = nn.Parameter(torch.zeros(self._shape), requires_grad=False)
         self._raw = b""
+        self._loaded: Any = None
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map (inputs, channels, places) to logits or numbers (inputs, outputs, places)."""
@@ -64,7 +65,8 @@ class BoostedTrees(Fitted):
         known = self._booster() if self._raw else None
         matrix = _matrix(inputs, labels.squeeze(1))
         grown = _library().train(settings, matrix, num_boost_round=1, xgb_model=known)
-        self._raw = bytes(grown.save_raw("ubj"))
+        # What goes on is what a checkpoint holds, whether or not it was stopped here.
+        self._take(bytes(grown.save_raw("ubj")))
 
     def get_extra_state(self) -> Tensor:
         """Return the trees, as bytes."""
@@ -73,12 +75,16 @@ class BoostedTrees(Fitted):
     def set_extra_state(self, state: Tensor) -> None:
         """Take the trees that :meth:`get_extra_state` gave."""
         raw = bytes(state.tolist())
-        self._raw = b"" if raw == b"\0" else raw
+        self._take(b"" if raw == b"\0" else raw)
+
+    def _take(self, raw: bytes) -> None:
+        self._raw, self._loaded = raw, None
 
     def _booster(self) -> Any:
-        booster = _library().Booster({"nthread": 1})
-        booster.load_model(bytearray(self._raw))
-        return booster
+        if self._loaded is None:
+            self._loaded = _library().Booster({"nthread": 1})
+            self._loaded.load_model(bytearray(self._raw))
+        return self._loaded
 
 
 def build(configuration: Mapping[str, Scalar], problem: Problem) -> BoostedTrees:

@@ -17,7 +17,8 @@ from nepsbench.search.oneshot.alone import Search
 from nepsbench.search.oneshot.amber import AmberSearch
 from nepsbench.search.oneshot.autodeeplab import DeepLabSearch
 from nepsbench.search.oneshot.densenas import DenseSearch
-from nepsbench.search.oneshot.partial_cell import EDGES, MIXED, SHARE, PartialEdge
+from nepsbench.search.oneshot.mixed_edges import MIXED, edges_of
+from nepsbench.search.oneshot.partial_cell import EDGES, SHARE, PartialEdge
 from nepsbench.spaces import amber, autodeeplab, darts, densenas, get_space
 from nepsbench.spaces.networks import build_network, count_params
 from nepsbench.spaces.networks.layers import PLANE, SEQUENCE
@@ -282,7 +283,7 @@ def test_a_path_computes_what_its_cells_computed_in_the_search() -> None:
         network.alpha.fill_(-1e9)[:, 0] = 0  # all edges carry nothing, but for these
         for node in range(5):
             for state in (0, node + 1):
-                edge = _deeplab_edges().index((node, state))
+                edge = edges_of(5).index((node, state))
                 network.alpha[edge] = -1e9
                 network.alpha[edge, (3 * node + state) % 7 + 1] = 0
         network.moves.fill_(-1e9)[:, :, 1] = 0  # stay
@@ -296,7 +297,7 @@ def test_a_path_computes_what_its_cells_computed_in_the_search() -> None:
         copied(cell.last, shared.last["0"])
         pairs = autodeeplab.pairs_of(found.configuration)
         for place, (name, state) in enumerate(pairs):
-            edge = _deeplab_edges().index((place // 2, state))
+            edge = edges_of(5).index((place // 2, state))
             copied(cell.operations[place], shared.edges[edge][OPERATIONS.index(name)])
     inputs, _ = batch_of(MAPS)
     # The first layer of a search has nothing before the last one; a network reads the stem twice.
@@ -305,10 +306,6 @@ def test_a_path_computes_what_its_cells_computed_in_the_search() -> None:
         network(inputs)
         final(inputs)
     assert torch.allclose(searched[0], followed[0], atol=1e-4)
-
-
-def _deeplab_edges() -> list[tuple[int, int]]:
-    return [(node, state) for node in range(5) for state in range(2 + node)]
 
 
 def test_a_drawn_network_computes_what_it_computed_in_the_search() -> None:
