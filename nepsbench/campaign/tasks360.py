@@ -1,7 +1,7 @@
 """Campaigns on diverse tasks, as NAS-Bench-360 compares: errors, budgets, ranks.
 
-A campaign of searches counts with what it found, trained; one of NAS-Bench-360's backbones or of
-Perceiver IO with its trials, the best of them on validation data if they are many configurations.
+A campaign of searches counts with what it found, trained; one of NAS-Bench-360's baselines or of an
+expert with its trials, the best of them on validation data if they are many configurations.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from nepsbench.campaign.searches import FINALS, last_epochs, list_found, trained
 from nepsbench.datasets import about
 from nepsbench.errors import NepsbenchError, SpecError
 from nepsbench.search.ranks import Ranking, ranking
+from nepsbench.spaces.experts import EXPERTS
 from nepsbench.spaces.parameters import FloatArray
 from nepsbench.training.recipe import get_recipe
 
@@ -30,6 +31,7 @@ _TRAINED = {
     "nasbench360_backbone": "backbone",
     "perceiver_io": "Perceiver IO",
     "xgboost": "XGBoost",
+    **dict.fromkeys(EXPERTS.values(), "expert"),
 }
 
 
@@ -65,7 +67,7 @@ def entries_of(name: str, home: Path) -> list[Entry]:
     """Return what a campaign has to say, an entry for each method.
 
     Raises:
-        SpecError: If the campaign is neither of searches nor of NAS-Bench-360's backbones.
+        SpecError: If the campaign is neither of searches nor of a baseline or an expert.
         NepsbenchError: If what counts of it was not trained yet.
     """
     campaign = CampaignFolder(home, name).load()
@@ -75,7 +77,7 @@ def entries_of(name: str, home: Path) -> list[Entry]:
         return [_of_trials(campaign, home)]
     raise SpecError(
         f"campaign {name}: of space {campaign.space}; NAS-Bench-360's table compares searches "
-        f"(spaces oneshot_...) and {', '.join(_TRAINED)}"
+        f"(spaces oneshot_...), experts (expert_...), nasbench360_backbone, perceiver_io, xgboost"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from nepsbench.errors import SpecError
 
@@ -67,17 +68,32 @@ class Problem:
                 "choose another space or dataset"
             )
 
-    def require_sequence(self, network: str) -> None:
-        """Let through sequences with one output an example.
+    def require_sequence(self, network: str, *, places: int = 1) -> None:
+        """Let through sequences of so many places or more, with one output an example.
 
         Raises:
             SpecError: If ``network``, which is named in the error, cannot take the problem.
         """
-        if self.dense or not self.is_sequence:
+        if self.dense or not self.is_sequence or self.shape[-1] < places:
+            long = f" of at least {places} places" if places > 1 else ""
             raise SpecError(
-                f"{network}: takes sequences, with one output an example; the dataset's inputs "
-                f"have the shape {self.shape}{' and need an output for each place' * self.dense}; "
+                f"{network}: takes sequences{long}, with one output an example; the dataset's "
+                f"inputs have the shape {self.shape}"
+                f"{' and need an output for each place' * self.dense}; "
                 "choose another space or dataset"
+            )
+
+    def require_sphere(self, network: str) -> None:
+        """Let through images on a sphere's grid, as high as wide, with one output an example.
+
+        Raises:
+            SpecError: If ``network``, which is named in the error, cannot take the problem.
+        """
+        self.require_image(network)
+        if self.shape[1] != self.shape[2] or self.shape[1] % 2 or self.shape[1] < 4:
+            raise SpecError(
+                f"{network}: takes spheres as grids of 2 b polar angles by 2 b azimuths; the "
+                f"dataset's inputs have the shape {self.shape}; choose another space or dataset"
             )
 
     def require_image(self, network: str) -> None:
@@ -110,6 +126,13 @@ _REQUIREMENTS: dict[str, Callable[[Problem, str], None]] = {
     "amber": Problem.require_sequence,
     "oneshot_amber": Problem.require_sequence,
     "nasbench360_backbone": Problem.require_any,
+    "expert_s2cnn": Problem.require_sphere,
+    "expert_fno": Problem.require_map,
+    "expert_deepcon": Problem.require_map,
+    "expert_deepcr": Problem.require_map,
+    "expert_resnet1d": Problem.require_sequence,
+    "expert_rocket": partial(Problem.require_sequence, places=8),
+    "expert_deepsea": partial(Problem.require_sequence, places=163),
 }
 
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from nepsbench.spaces.networks.searching import Searching, weights_of
 from nepsbench.training.recipe import Settings
-from nepsbench.training.recipe_terms import AdamWSettings, SGDSettings
+from nepsbench.training.recipe_terms import AdamSettings, SGDSettings
 from nepsbench.training.rmsprop_tf import RMSPropTF
 
 
@@ -38,8 +38,9 @@ def _optimizer(network: nn.Module, settings: Settings) -> torch.optim.Optimizer:
             nesterov=nesterov,
             fused=not isinstance(network, Searching),
         )
-    if isinstance(chosen, AdamWSettings):
-        return torch.optim.AdamW(
+    if isinstance(chosen, AdamSettings):
+        kind = torch.optim.Adam if chosen.kind == "adam" else torch.optim.AdamW
+        return kind(
             weights, lr=lr, weight_decay=decay, betas=chosen.betas, eps=chosen.eps, fused=True
         )
     if chosen.kind == "rmsprop_tf":

@@ -27,10 +27,10 @@ class SGDSettings(Section):
     nesterov: bool
 
 
-class AdamWSettings(Section):
-    """Settings of AdamW."""
+class AdamSettings(Section):
+    """Settings of Adam, whose decay is part of the gradient, or of AdamW, where it is not."""
 
-    kind: Literal["adamw"]
+    kind: Literal["adam", "adamw"]
     betas: tuple[float, float]
     eps: Positive
 
@@ -48,7 +48,7 @@ class RMSPropSettings(Section):
 
 
 OptimizerSettings = Annotated[
-    SGDSettings | AdamWSettings | RMSPropSettings, Field(discriminator="kind")
+    SGDSettings | AdamSettings | RMSPropSettings, Field(discriminator="kind")
 ]
 
 

@@ -88,7 +88,16 @@ def test_nasbench201_gives_maps_without_striding_as_on_darcy_flow():
     assert not any(isinstance(m, torch.nn.AvgPool2d) and m.stride == 2 for m in network.modules())
 
 
-TAKE_SEQUENCES = ("nasbench360_backbone", "darts", "densenas", "amber", "perceiver_io", "xgboost")
+TAKE_SEQUENCES = (
+    "nasbench360_backbone",
+    "darts",
+    "densenas",
+    "amber",
+    "perceiver_io",
+    "xgboost",
+    "expert_resnet1d",
+    "expert_rocket",
+)
 
 
 @pytest.mark.parametrize(

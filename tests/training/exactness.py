@@ -33,6 +33,7 @@ _PROBLEMS = {
     "ecg": Problem((2, 24), 3),
     "darcy_flow": Problem((3, 6, 6), 1, dense=True),
     "ninapro_db5": Problem((1, 8, 8), 3),
+    "deepsea": Problem((4, 168), 5),
 }
 _CLASSES = ("a", "b", "c")
 
@@ -66,6 +67,16 @@ _CONFIGURATIONS: dict[str, list[dict[str, Any]]] = {
     "amber": [{"Width": 4, "layer_3": "max_pool_4", "skip_0_4": True}],
     "perceiver_io": [{"Latents": 8, "Width": 16, "Layers": 3, "SelfAttention": 1, "Dropout": 0.2}],
     "xgboost": [{"Eta": 0.5, "Subsample": 0.5}, {"MaxDepth": 2}],
+    "expert_densenet_bc": [{"Growth": 4, "Depth": 16}],
+    "expert_s2cnn": [{"Width": 5}],
+    "expert_fno": [{"Width": 8, "Modes": 4}],
+    "expert_deepcon": [{"Width": 4, "Depth": 4}],
+    "expert_deepcr": [{"Width": 4}],
+    "expert_emg_attention": [{"Width": 0.125}],
+    "expert_vgg": [{"Width": 0.125}],
+    "expert_resnet1d": [{"Width": 0.125, "Depth": 4}],
+    "expert_rocket": [{"Kernels": 100}],
+    "expert_deepsea": [{"Width": 0.125}],
     "oneshot_darts": [{"Width": 8, "Depth": 2}],
     "oneshot_densenas": [
         {"Method": method, "Width": 0.125, "Depth": 1} for method in ("densenas", "densenas_random")
@@ -164,8 +175,13 @@ def store_few(root: Path) -> None:
         images = random.integers(256, size=(count, 1, 8, 8), dtype=np.uint8)
         return Examples(images // (1 + labels[:, None, None, None]).astype(np.uint8), labels)
 
+    def long_sequences(count: int) -> Examples:
+        labels = (random.random((count, 5)) < 0.3).astype(np.float32)
+        return Examples(floats(count, 4, 168), labels)
+
     for name, kind, task in (
         ("few", some, classes),
+        ("deepsea", long_sequences, Task("binary_cross_entropy", "auroc_error", outputs=5)),
         ("ninapro_db5", some, classes),
         ("ecg", sequences, classes),
         ("darcy_flow", maps, Task("relative_l2", "rel_l2", outputs=1, dense=True)),

@@ -9,7 +9,7 @@ from typing import Protocol
 from torch import nn
 
 from nepsbench.errors import SpecError
-from nepsbench.spaces import space_names
+from nepsbench.spaces import experts, space_names
 from nepsbench.spaces.oneshot import PREFIX
 from nepsbench.spaces.parameters import Scalar
 from nepsbench.spaces.problem import Problem, check_problem
@@ -53,4 +53,6 @@ def build_network(
 def _module_of(space_name: str) -> str:
     if space_name.startswith(PREFIX):  # by name alone: searches stand above spaces
         return f"nepsbench.search.oneshot.{space_name.removeprefix(PREFIX)}"
+    if space_name.startswith(experts.PREFIX):
+        return f"nepsbench.spaces.networks.experts.{space_name.removeprefix(experts.PREFIX)}"
     return _MODULES.get(space_name, f"nepsbench.spaces.networks.{space_name}")
