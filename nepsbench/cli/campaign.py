@@ -140,6 +140,38 @@ def progress(
         )
 
 
+@app.command("list")
+def list_all(
+    names: list[str] = typer.Argument(None, help="Campaigns. Default: all, newest first."),
+    as_json: bool = typer.Option(False, "--json", help="As a JSON list."),
+    page: Path | None = typer.Option(None, help="Write it as a page, too, HTML."),
+    home: Path | None = _HOME,
+) -> None:
+    """Tell how all campaigns stand: stages, trials, CPU hours spent and predicted.
+
+    Example: nepsbench campaign list --json
+    """
+    from nepsbench.campaign.board import standings
+    from nepsbench.campaign.board_page import board_page
+    from nepsbench.files import write_text
+    from nepsbench.home import data_home
+
+    found = standings(data_home(home), names or ())
+    if page is not None:
+        write_text(page, board_page(found, lambda _: {}))
+    if as_json:
+        typer.echo(json.dumps([each.as_json() for each in found], indent=1))
+        return
+    for each in found:
+        stage = next((s for s in each.stages if s.state != "done"), each.stages[-1])
+        whole = "" if each.predicted is None else f" of about {each.predicted:.3g}"
+        hours = f"{each.hours:.3g}{whole} CPU hours"
+        typer.echo(
+            f"{each.campaign.name}: {stage.name} {stage.state}; {each.done} of {each.trials} "
+            f"trials done, {each.running} running, {each.failed} failed; {hours}"
+        )
+
+
 @app.command("initialize-here", hidden=True)
 def initialize_here(
     directory: Path = typer.Argument(help="The campaign's folder on this cluster."),

@@ -56,6 +56,22 @@ def verify(path: Path = typer.Argument(help="The folder of a release's version."
     typer.echo(f"audit: {audit_line(manifest.audit)}")
 
 
+@app.command("page")
+def write_page(
+    path: Path = typer.Argument(help="The folder of a release's version."),
+    output: Path = typer.Option(..., "--output", "-o", help="The page to write, HTML."),
+) -> None:
+    """Write all that there is to know of a release as one page that needs no network.
+
+    Example: nepsbench release page warehouse/releases/nepsbench101-digits/1.0.0 -o card.html
+    """
+    from nepsbench.files import write_text
+    from nepsbench.release.page import release_page
+
+    write_text(output, release_page(path))
+    typer.echo(output)
+
+
 @app.command("list")
 def list_all(home: Path | None = _HOME) -> None:
     """List the releases in a data home, newest version last.

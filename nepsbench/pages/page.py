@@ -62,14 +62,23 @@ def shown(value: float | None, digits: int = 4) -> str:
 
 
 def _head(name: str, below: Cell) -> str:
-    """Return a column's heading, above its cells: what is typed stands on the left."""
-    aligned = ' class="typed"' if isinstance(below, Html) else ""
+    """Return a column's heading, above its cells: what is no number stands on the left."""
+    aligned = ' class="typed"' if isinstance(below, Html) else _said(below)
     return f"<th{aligned}>{escape(name)}</th>"
 
 
 def _row(row: Sequence[Cell], digits: int) -> str:
     first, *others = (_cell(each, digits) for each in row)
-    return f"<tr><th>{first}</th>{''.join(f'<td>{each}</td>' for each in others)}</tr>"
+    cells = zip(row[1:], others, strict=True)
+    return (
+        f"<tr><th>{first}</th>"
+        f"{''.join(f'<td{_said(value)}>{cell}</td>' for value, cell in cells)}</tr>"
+    )
+
+
+def _said(value: Cell) -> str:
+    """Return the attribute of a cell of words."""
+    return ' class="said"' if isinstance(value, str) and not isinstance(value, Html) else ""
 
 
 def _cell(value: Cell, digits: int) -> str:

@@ -24,19 +24,24 @@ class Graph:
 
 
 def drawn_spaces() -> tuple[str, ...]:
-    """Return the names of the spaces whose architectures are graphs."""
-    return tuple(_DRAWN)
+    """Return the names of the spaces whose architectures are graphs, or that have a skeleton."""
+    return (*_DRAWN, "nats_size")
 
 
 def graphs_of(space: str, configuration: Mapping[str, Scalar]) -> list[Graph]:
-    """Return the graphs of an architecture; none of a space whose architectures are no graphs.
+    """Return the graphs of an architecture: its cells, and the skeleton around them.
+
+    None of a space whose architectures are no graphs.
 
     Args:
         space: Name of the space.
         configuration: Of it.
     """
-    draw = _DRAWN.get(space)
-    return [] if draw is None else draw(configuration)
+    from nepsbench.spaces.skeletons import skeleton_of
+
+    draw, skeleton = _DRAWN.get(space), skeleton_of(space, configuration)
+    cells = [] if draw is None else draw(configuration)
+    return cells if skeleton is None else [*cells, skeleton]
 
 
 def _of_edges(configuration: Mapping[str, Scalar]) -> list[Graph]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime, timezone
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
 REFRESH = 15
 
 
-def make_app() -> FastAPI:
-    """Return the application: one page for a task's jobs, one for all clusters.
+def add_jobs(app: FastAPI) -> None:
+    """Add one page for a task's jobs, and one for all clusters.
 
     Airflow's own rules say who may see them: whoever may see the task, or the cluster's activity.
     """
@@ -33,11 +32,9 @@ def make_app() -> FastAPI:
         DagAccessEntity,
     )
     from airflow.api_fastapi.core_api.security import requires_access_dag, requires_access_view
-    from fastapi import Depends, FastAPI
+    from fastapi import Depends
     from fastapi.responses import HTMLResponse
-    from starlette.exceptions import HTTPException
 
-    app = FastAPI(title="nepsbench cluster jobs", docs_url=None, redoc_url=None, openapi_url=None)
     task = Depends(requires_access_dag("GET", DagAccessEntity.TASK_INSTANCE))
     clusters = Depends(requires_access_view(AccessView.CLUSTER_ACTIVITY))
     headers = {"Cache-Control": "no-store"}
@@ -54,19 +51,6 @@ def make_app() -> FastAPI:
     @app.get("/clusters", dependencies=[clusters])
     def every_cluster(every: bool = False) -> HTMLResponse:
         return HTMLResponse(render("all clusters", _all_status(every=every)), headers=headers)
-
-    app.add_exception_handler(HTTPException, _send_to_login)
-    return app
-
-
-async def _send_to_login(request: Any, error: Any) -> Any:
-    """Lead who is not logged in to the login page, and say anything else in one line."""
-    from fastapi.responses import PlainTextResponse, RedirectResponse
-
-    if error.status_code == HTTPStatus.UNAUTHORIZED:
-        root = request.scope.get("app_root_path", "")
-        return RedirectResponse(f"{root}/api/v2/auth/login?next={quote(str(request.url), safe='')}")
-    return PlainTextResponse(str(error.detail), status_code=error.status_code)
 
 
 def render(where: str, statuses: Sequence[ClusterStatus], *, task_page: str = "") -> str:

@@ -1,4 +1,4 @@
-"""What Airflow's API server gets from us: the page of cluster jobs, and an entry for it.
+"""What Airflow's API server gets from us: pages of benchmarks and cluster jobs, and their entries.
 
 Airflow runs every file of the plugins' folder under its bare name and takes the plugin classes that
 it finds; so no other module may import this one's.
@@ -25,25 +25,31 @@ class LazyApp:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer a request."""
         if self._app is None:
-            from nepsbench_airflow.jobs_page import make_app
+            from nepsbench_airflow.web import make_app
 
             self._app = make_app()
         await self._app(scope, receive, send)
 
 
 class NepsbenchPlugin(AirflowPlugin):
-    """The page of cluster jobs."""
+    """The pages of benchmarks and of cluster jobs."""
 
     name = "nepsbench"
     fastapi_apps: ClassVar[list[Any]] = [
-        {"app": LazyApp(), "url_prefix": PREFIX, "name": "nepsbench cluster jobs"}
+        {"app": LazyApp(), "url_prefix": PREFIX, "name": "nepsbench"}
     ]
     external_views: ClassVar[list[Any]] = [
+        {
+            "name": "Benchmarks",
+            "href": f"{PREFIX}/benchmarks",
+            "destination": "nav",
+            "url_route": "benchmarks",
+        },
         {
             "name": "Cluster jobs",
             "href": f"{PREFIX}/clusters",
             "destination": "nav",
             "category": "browse",
             "url_route": "cluster-jobs",
-        }
+        },
     ]

@@ -180,6 +180,7 @@ class Training:
         self.run_id = run_id
         self.home = settings.home
         campaign = prepare(settings, first_stream=first_stream, cluster=cluster)
+        self.campaign = campaign.name
         self.folder = settings.clusters[0].parent / cluster / "campaigns" / campaign.name
         api.trigger("train_wave", run_id, conf={"campaign": campaign.name})
         self.wait_until_deferred(try_number=1)

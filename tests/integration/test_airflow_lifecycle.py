@@ -222,7 +222,12 @@ def test_a_task_links_its_jobs_which_only_who_is_logged_in_may_see(
     for text in (training.job.name, training.job_id, "active", f"{training.job}/stdout"):
         assert text in page.text
     assert training.job.name in api.page("/nepsbench/clusters").text
-    for path in (link, "/nepsbench/clusters"):
+    board = api.page("/nepsbench/benchmarks")
+    assert training.campaign in board.text
+    one = api.page(f"/nepsbench/benchmarks/{training.campaign}")
+    assert "Stages" in one.text
+    assert api.page("/nepsbench/benchmarks/none").status_code == 404
+    for path in (link, "/nepsbench/clusters", "/nepsbench/benchmarks"):
         stranger = api.page(path, logged_in=False)
         assert stranger.status_code == 307
         assert stranger.headers["location"].startswith("/api/v2/auth/login?next=")
