@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from nepsbench.cli.rows import JSON, echo_rows
+
 if TYPE_CHECKING:
     from nepsbench.campaign.form import Campaign
 
@@ -93,6 +95,7 @@ def _regenerate(campaign: Campaign, home: Path, *, only_train: bool) -> None:
 def collect(
     name: str = typer.Argument(help="The campaign."),
     epochs: list[int] = typer.Option([], "--wave", help="Its milestone; may be given again."),
+    as_json: bool = JSON,
     home: Path | None = _HOME,
 ) -> None:
     """Fetch what the waves of a campaign have brought so far into the warehouse; again is harmless.
@@ -108,15 +111,18 @@ def collect(
     place = data_home(home)
     campaign = CampaignFolder(place, name).load()
     with open_cluster(load_cluster(campaign.cluster)) as cluster:
-        for wave in epochs or [e for e in campaign.waves if existing_plans(campaign, e, place)]:
-            collected = collect_wave(campaign, wave, place, cluster)
-            typer.echo(f"wave {wave}: {collected.summary}")
+        waves = epochs or [e for e in campaign.waves if existing_plans(campaign, e, place)]
+        rows = [
+            {"wave": wave, "collected": collect_wave(campaign, wave, place, cluster).summary}
+            for wave in waves
+        ]
+    echo_rows(rows, as_json=as_json)
 
 
 @app.command()
 def progress(
     name: str = typer.Argument(help="The campaign."),
-    as_json: bool = typer.Option(False, "--json", help="As one JSON object."),
+    as_json: bool = JSON,
     home: Path | None = _HOME,
 ) -> None:
     """Tell how far a campaign's present wave is.
@@ -143,7 +149,7 @@ def progress(
 @app.command("list")
 def list_all(
     names: list[str] = typer.Argument(None, help="Campaigns. Default: all, newest first."),
-    as_json: bool = typer.Option(False, "--json", help="As a JSON list."),
+    as_json: bool = JSON,
     page: Path | None = typer.Option(None, help="Write it as a page, too, HTML."),
     home: Path | None = _HOME,
 ) -> None:
@@ -160,16 +166,15 @@ def list_all(
     if page is not None:
         write_text(page, board_page(found, lambda _: {}))
     if as_json:
-        typer.echo(json.dumps([each.as_json() for each in found], indent=1))
+        echo_rows([each.as_json() for each in found], as_json=True)
         return
+    rows = []
     for each in found:
         stage = next((s for s in each.stages if s.state != "done"), each.stages[-1])
-        whole = "" if each.predicted is None else f" of about {each.predicted:.3g}"
-        hours = f"{each.hours:.3g}{whole} CPU hours"
-        typer.echo(
-            f"{each.campaign.name}: {stage.name} {stage.state}; {each.done} of {each.trials} "
-            f"trials done, {each.running} running, {each.failed} failed; {hours}"
-        )
+        counts = {name: getattr(each, name) for name in ("done", "running", "failed", "left")}
+        row = {"campaign": each.campaign.name, "stage": f"{stage.name} {stage.state}", **counts}
+        rows.append({**row, "CPU hours": each.hours, "of about": each.predicted})
+    echo_rows(rows, as_json=False)
 
 
 @app.command("initialize-here", hidden=True)

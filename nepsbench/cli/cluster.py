@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from nepsbench.cli.rows import JSON, echo_rows, echo_verdicts
 from nepsbench.errors import SpecError
 
 app = typer.Typer(help="Where jobs run: local processes, or SLURM over SSH.", no_args_is_help=True)
@@ -17,35 +18,44 @@ _HOME = typer.Option(None, help="Data home. Default: NEPSBENCH_HOME, else ./ware
 
 
 @app.command("list")
-def list_clusters() -> None:
-    """List the clusters that have a file."""
+def list_clusters(as_json: bool = JSON) -> None:
+    """List the clusters that have a file.
+
+    Example: nepsbench cluster list
+    """
     from nepsbench.cluster import cluster_names, load_cluster
 
+    rows = []
     for name in cluster_names():
         file = load_cluster(name)
         where = f"{file.ssh.host}:{file.ssh.port}" if file.ssh else "this machine"
-        typer.echo(f"{name:16} {file.kind:6} {where:24} {file.root}")
+        rows.append({"cluster": name, "kind": file.kind, "where": where, "root": file.root})
+    echo_rows(rows, as_json=as_json)
 
 
 @app.command()
-def check(name: Name) -> None:
-    """Tell what a cluster has and lacks; exit code 1 if something is missing."""
+def check(name: Name, as_json: bool = JSON) -> None:
+    """Tell what a cluster has and lacks; exit code 1 if something is missing.
+
+    Example: nepsbench cluster check local
+    """
     from nepsbench.cluster import load_cluster, open_cluster
     from nepsbench.cluster.check import Verdict
     from nepsbench.cluster.check import check as run_checks
 
     with open_cluster(load_cluster(name)) as cluster:
         checks = run_checks(cluster)
-    for item in checks:
-        remedy = f"  -> {item.remedy}" if item.remedy else ""
-        typer.echo(f"{item.verdict.value:8} {item.name:20} {item.detail}{remedy}")
+    echo_verdicts(checks, as_json=as_json)
     if any(item.verdict is Verdict.MISSING for item in checks):
         raise typer.Exit(1)
 
 
 @app.command()
 def install(name: Name) -> None:
-    """Put this version of the package on a cluster."""
+    """Put this version of the package on a cluster.
+
+    Example: nepsbench cluster install hpc
+    """
     from nepsbench.cluster import load_cluster, open_cluster
     from nepsbench.cluster.install import install as install_package
 

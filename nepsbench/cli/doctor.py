@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 
 import typer
 
+from nepsbench.cli.rows import JSON, echo_verdicts
+
 
 def doctor(
-    as_json: bool = typer.Option(False, "--json", help="As one JSON object."),
+    as_json: bool = JSON,
     home: Path | None = typer.Option(None, help="Data home. Default: NEPSBENCH_HOME."),
 ) -> None:
     """Look at versions, extras, disk, clusters and MLflow; exit code 1 if something is wrong.
@@ -21,12 +21,6 @@ def doctor(
     from nepsbench.home import data_home
 
     findings = examine(data_home(home))
-    if as_json:
-        typer.echo(json.dumps({"findings": [asdict(each) for each in findings]}))
-    else:
-        width = 2 + max(len(each.name) for each in findings)
-        for each in findings:
-            remedy = f"  -> {each.remedy}" if each.remedy else ""
-            typer.echo(f"{each.verdict.value:8}{each.name:{width}}{each.detail}{remedy}")
+    echo_verdicts(findings, as_json=as_json)
     if any(each.verdict is Verdict.WRONG for each in findings):
         raise typer.Exit(1)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+
+from nepsbench.cli.rows import JSON, echo_rows
 
 if TYPE_CHECKING:
     from nepsbench.warehouse.importers import Option, Progress
@@ -26,6 +30,7 @@ def import_published(
     release: str | None = typer.Option(
         None, help="Build a release of this version of every benchmark that the import fills."
     ),
+    as_json: bool = JSON,
     home: Path | None = typer.Option(None, "--home", help="Data home. Default: NEPSBENCH_HOME."),
 ) -> None:
     """Import a published table, whole or not at all; the same files again change nothing.
@@ -36,7 +41,7 @@ def import_published(
     from nepsbench.home import data_home
 
     if kind is None:
-        _list_kinds()
+        _list_kinds(as_json=as_json)
         return
     if path is None:
         raise typer.BadParameter(f"give the file or folder of kind {kind}", param_hint="PATH")
@@ -51,16 +56,20 @@ def import_published(
             release=release,
             progress=progress,
         )
+    if as_json:
+        told = {**asdict(done.report), "releases": [str(folder) for folder in done.releases]}
+        typer.echo(json.dumps(told, default=str))
+        return
     _print(done.report)
     for folder in done.releases:
         typer.echo(folder)
 
 
-def _list_kinds() -> None:
+def _list_kinds(*, as_json: bool) -> None:
     from nepsbench.warehouse.importers import KINDS
 
-    for kind in KINDS.values():
-        typer.echo(f"{kind.name:<14}{kind.reads}")
+    rows = [{"kind": kind.name, "reads": kind.reads} for kind in KINDS.values()]
+    echo_rows(rows, as_json=as_json)
 
 
 def parse_options(words: list[str]) -> dict[str, Option]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
+
+from nepsbench.cli.rows import JSON, echo_fact, echo_rows
 
 if TYPE_CHECKING:
     from nepsbench.notes import Note
@@ -18,6 +21,7 @@ def info(
     name: str | None = typer.Argument(
         None, help="A benchmark, like nasbench201-cifar10, or a family. Default: list the families."
     ),
+    as_json: bool = JSON,
     home: Path | None = typer.Option(None, "--home", help="Data home. Default: NEPSBENCH_HOME."),
 ) -> None:
     """Say what a benchmark is, what its splits mean, whom to cite, and what is known to be wrong.
@@ -28,16 +32,19 @@ def info(
     from nepsbench.notes import all_notes, find_note
 
     if name is None:
-        for family, known in all_notes().items():
-            typer.echo(f"{family:<16}{known.title}: {', '.join(known.benchmarks)}")
+        rows = [
+            {"family": family, "title": known.title, "benchmarks": list(known.benchmarks)}
+            for family, known in all_notes().items()
+        ]
+        echo_rows(rows, as_json=as_json)
         return
     note = find_note(name)
     lines = [*_noted(note)] if note is not None else []
     here = [*_here(name, data_home(home))]
     if not lines and not here:
         _refuse(name, list(all_notes()))
-    for line in [*lines, *here]:
-        typer.echo(line)
+    told = {"asked": name, "note": None if note is None else asdict(note), "here": here}
+    echo_fact(told, "\n".join([*lines, *here]), as_json=as_json)
 
 
 def _noted(note: Note) -> Iterator[str]:

@@ -59,7 +59,10 @@ app.command("doctor")(doctor.doctor)
 def version(
     code: bool = typer.Option(False, "--code", help="With the hash of the installed source."),
 ) -> None:
-    """Print the version of this installation."""
+    """Print the version of this installation.
+
+    Example: nepsbench version --code
+    """
     if code:
         from nepsbench.provenance import code_version
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from nepsbench.cli.rows import JSON, echo_fact, echo_rows
+
 if TYPE_CHECKING:
     from nepsbench.surrogate.extension import Proposal
 
@@ -48,14 +50,13 @@ def create(
 
 
 @app.command()
-def show(path: Path = typer.Argument(help="A profile that nepsbench wrote.")) -> None:
+def show(
+    path: Path = typer.Argument(help="A profile that nepsbench wrote."), as_json: bool = JSON
+) -> None:
     """Print what a profile covers, and what stands in it twice.
 
     Example: nepsbench profile show profile.parquet
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from nepsbench.sampling import read_profile
     from nepsbench.sampling.report import (
         count_duplicate_configurations,
@@ -65,20 +66,31 @@ def show(path: Path = typer.Argument(help="A profile that nepsbench wrote.")) ->
 
     profile = read_profile(path)
     spec = profile.spec
-    console = Console()
-    console.print(
-        f"[bold]{profile.name}[/]  {profile.space.name} on {spec.dataset}, {len(profile):,} trials "
+    covered = {
+        part.parameter: dict(zip(part.labels, map(int, part.counts), strict=True))
+        for part in coverage(profile)
+    }
+    twice, again = count_duplicates(profile), count_duplicate_configurations(profile)
+    if as_json:
+        told = {"profile": profile.name, "space": profile.space.name, "dataset": spec.dataset,
+                "trials": len(profile), "streams": spec.taskids, "scheme": spec.scheme,
+                "hash": profile.hash, "coverage": covered, "duplicates": twice,
+                "duplicate_configurations": again}  # fmt: skip
+        echo_fact(told, "", as_json=True)
+        return
+    typer.echo(
+        f"{profile.name}  {profile.space.name} on {spec.dataset}, {len(profile):,} trials "
         f"from {len(spec.taskids)} bit-streams ({spec.scheme}, from {spec.taskids[0]}), "
         f"hash {profile.hash[:12]}"
     )
-    table = Table("parameter", "value: trials", title="Coverage")
-    for part in coverage(profile):
-        cells = (f"{a}: {n:,}" for a, n in zip(part.labels, part.counts, strict=True))
-        table.add_row(part.parameter, "   ".join(cells))
-    console.print(table)
-    console.print(
-        f"Duplicates: {count_duplicates(profile):,} trials repeat configuration and seed, "
-        f"{count_duplicate_configurations(profile):,} repeat a configuration"
+    rows = [
+        {"parameter": name, "value: trials": [f"{value}: {n:,} " for value, n in counts.items()]}
+        for name, counts in covered.items()
+    ]
+    echo_rows(rows, as_json=False)
+    typer.echo(
+        f"Duplicates: {twice:,} trials repeat configuration and seed, "
+        f"{again:,} repeat a configuration"
     )
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import typer
 
+from nepsbench.cli.rows import JSON, echo_fact, echo_rows
+
 app = typer.Typer(help="Build, verify and list releases.", no_args_is_help=True)
 
 _HOME = typer.Option(None, help="Data home. Default: NEPSBENCH_HOME.")
@@ -23,6 +25,7 @@ def build(
         "--fit-surrogate/--no-surrogate",
         help="Default: one for trials of our own, none for an imported table.",
     ),
+    as_json: bool = JSON,
     home: Path | None = _HOME,
 ) -> None:
     """Check a benchmark of the warehouse and publish it, with its surrogate.
@@ -35,11 +38,14 @@ def build(
     path = publish_benchmark(
         benchmark, version, data_home(home), surrogate=surrogate, fit_surrogate=fit
     )
-    typer.echo(path)
+    told = {"release": benchmark, "version": version, "path": path}
+    echo_fact(told, str(path), as_json=as_json)
 
 
 @app.command("verify")
-def verify(path: Path = typer.Argument(help="The folder of a release's version.")) -> None:
+def verify(
+    path: Path = typer.Argument(help="The folder of a release's version."), as_json: bool = JSON
+) -> None:
     """Hash every file of a release and compare with its manifest.
 
     Example: nepsbench release verify warehouse/releases/nepsbench101-digits/1.0.0
@@ -49,11 +55,15 @@ def verify(path: Path = typer.Argument(help="The folder of a release's version."
 
     manifest = verify_release(path)
     size = sum(record.size for record in manifest.files.values())
-    typer.echo(
+    told = {"name": manifest.name, "version": manifest.version, "files": len(manifest.files),
+            "bytes": size, "contents": manifest.contents, "audit": manifest.audit}  # fmt: skip
+    echo_fact(
+        told,
         f"{manifest.name} {manifest.version} is sound: {len(manifest.files)} files, "
-        f"{size / 1e6:.1f} MB, {manifest.contents['trials']} trials"
+        f"{size / 1e6:.1f} MB, {manifest.contents['trials']} trials\n"
+        f"audit: {audit_line(manifest.audit)}",
+        as_json=as_json,
     )
-    typer.echo(f"audit: {audit_line(manifest.audit)}")
 
 
 @app.command("page")
@@ -73,7 +83,7 @@ def write_page(
 
 
 @app.command("list")
-def list_all(home: Path | None = _HOME) -> None:
+def list_all(as_json: bool = JSON, home: Path | None = _HOME) -> None:
     """List the releases in a data home, newest version last.
 
     Example: nepsbench release list --home warehouse
@@ -81,5 +91,6 @@ def list_all(home: Path | None = _HOME) -> None:
     from nepsbench.client.locate import list_releases
     from nepsbench.home import data_home
 
-    for name, versions in list_releases(data_home(home)).items():
-        typer.echo(f"{name}  {' '.join(versions)}")
+    found = list_releases(data_home(home))
+    rows = [{"release": name, "versions": versions} for name, versions in found.items()]
+    echo_rows(rows, as_json=as_json)

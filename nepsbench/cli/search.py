@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from nepsbench.cli.rows import JSON, echo_rows
 from nepsbench.home import data_home
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def oneshot(
 def found(
     campaign: str = typer.Argument(help="A campaign of searches."),
     release: str | None = typer.Option(None, help="A table of the space to judge by."),
+    as_json: bool = JSON,
     home: Path | None = _HOME,
 ) -> None:
     """Write the page of what the searches of a campaign found, and how it was trained.
@@ -118,7 +120,8 @@ def found(
 
     place = data_home(home)
     loaded = CampaignFolder(place, campaign).load()
-    typer.echo(str(write_searches(loaded, place, release=release)))
+    page = write_searches(loaded, place, release=release)
+    typer.echo(page.with_suffix(".json").read_text() if as_json else str(page))
 
 
 @app.command()
@@ -184,8 +187,7 @@ def report(
     if studies:
         _report(studies, data_home(home))
         return
-    for name in study_names(data_home(home)):
-        typer.echo(name)
+    echo_rows([{"study": name} for name in study_names(data_home(home))], as_json=False)
 
 
 @app.command()
@@ -209,12 +211,15 @@ def reproduce(
     typer.echo(f"{row} of {study}: {done.searches} searches, {done.evaluations} evaluations, equal")
 
 
-def optimisers() -> None:
-    """List the optimisers, and the arguments that each takes."""
+def optimisers(as_json: bool = JSON) -> None:
+    """List the optimisers, and the arguments that each takes.
+
+    Example: nepsbench search optimisers
+    """
     from nepsbench.search.registry import describe
 
-    for line in describe():
-        typer.echo(line)
+    rows = [{"optimiser": name, "arguments": told} for name, told in describe()]
+    echo_rows(rows, as_json=as_json)
 
 
 app.command("optimisers")(optimisers)

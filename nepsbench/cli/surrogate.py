@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from nepsbench.cli.rows import JSON, echo_fact
+
 if TYPE_CHECKING:
     from nepsbench.surrogate import Card, FittedSurrogate
     from nepsbench.surrogate.rivals import Rivals
@@ -27,6 +29,7 @@ def fit_surrogate(
     output: Path = typer.Option(..., "--output", "-o", help="Folder for models and card."),
     home: Path | None = typer.Option(None, help="Data home. Default: NEPSBENCH_HOME."),
     threads: int = typer.Option(1, min=1, help="CPU threads of CatBoost."),
+    as_json: bool = JSON,
 ) -> None:
     """Judge a surrogate on held-out configurations, then fit it on all trials of a benchmark.
 
@@ -37,8 +40,8 @@ def fit_surrogate(
 
     fitted = judged_surrogate(benchmark, data_home(home), threads=threads)
     fitted.save(output)
-    for line in score_lines(fitted.card or {}):
-        typer.echo(line)
+    card = fitted.card or {}
+    echo_fact({"path": output, "card": card}, "\n".join(score_lines(card)), as_json=as_json)
 
 
 @app.command("tune")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from nepsbench.cli.rows import JSON, echo_fact, print_table
 from nepsbench.home import data_home, warehouse_home
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ def ingest(
     benchmark: str = typer.Argument(help="<space>-<dataset>."),
     trials: Path = typer.Argument(help="Parquet file with rows of trials."),
     epochs: Path = typer.Argument(help="Parquet file with rows of epochs."),
+    as_json: bool = JSON,
     home: Path | None = _HOME,
 ) -> None:
     """Add the results of one profile; the same files again change nothing.
@@ -35,10 +38,12 @@ def ingest(
 
     tables = [_read(path) for path in (trials, epochs)]
     report = open_warehouse(data_home(home)).ingest(benchmark, *tables)
-    typer.echo(
+    echo_fact(
+        asdict(report),
         f"trials: {report.trials_added} added, {report.trials_updated} updated, "
         f"{report.trials_unchanged} unchanged; epochs: {report.epochs_added} added, "
-        f"{report.epochs_unchanged} unchanged; commit {report.commit}"
+        f"{report.epochs_unchanged} unchanged; commit {report.commit}",
+        as_json=as_json,
     )
 
 
@@ -46,6 +51,7 @@ def ingest(
 def check(
     benchmark: str | None = typer.Option(None, help="Only this benchmark."),
     profile: str | None = typer.Option(None, help="Only this profile."),
+    as_json: bool = JSON,
     home: Path | None = _HOME,
 ) -> None:
     """Prove the files unharmed and run every SQL check; exit code 1 if one finds an error.
@@ -55,6 +61,9 @@ def check(
     warehouse = _existing(home)
     warehouse.verify()
     report = warehouse.check(benchmark, profile)
+    if as_json:
+        echo_fact({"files": len(warehouse.commit.files), **asdict(report)}, "", as_json=True)
+        raise typer.Exit(1 if report.errors else 0)
     for finding in report.findings:
         typer.echo(f"{finding.severity}: {finding.title}: {finding.rows} (check {finding.check})")
         for example in finding.examples:
@@ -85,18 +94,29 @@ def drop(
 
 @app.command()
 def rebuild(home: Path | None = _HOME) -> None:
-    """Write nepsbench.duckdb again from the Parquet files."""
+    """Write nepsbench.duckdb again from the Parquet files.
+
+    Example: nepsbench warehouse rebuild --home warehouse
+    """
     warehouse = _existing(home)
     warehouse.rebuild()
     typer.echo(f"{warehouse.home / 'nepsbench.duckdb'}: shows commit {warehouse.commit.number}")
 
 
 @app.command()
-def show(home: Path | None = _HOME) -> None:
-    """Print what the warehouse holds: benchmarks, profiles, trials by status."""
+def show(as_json: bool = JSON, home: Path | None = _HOME) -> None:
+    """Print what the warehouse holds: benchmarks, profiles, trials by status.
+
+    Example: nepsbench warehouse show
+    """
     warehouse = _existing(home)
+    rows = warehouse.query(_overview())
+    if as_json:
+        told = {"home": warehouse.home, "commit": warehouse.commit.number}
+        echo_fact({**told, "profiles": rows.to_pylist()}, "", as_json=True)
+        return
     typer.echo(f"{warehouse.home}: commit {warehouse.commit.number}")
-    _print(warehouse.query(_overview()), "table")
+    _print(rows, "table")
 
 
 def sql(
@@ -154,26 +174,7 @@ def _print(rows: pa.Table, form: str) -> None:
         for row in rows.to_pylist():
             typer.echo(json.dumps(row, default=str))
     else:
-        _print_table(rows)
-
-
-def _print_table(rows: pa.Table) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD)
-    for field in rows.schema:
-        right = str(field.type).startswith(("int", "double", "float", "uint", "decimal"))
-        table.add_column(field.name, justify="right" if right else "left", overflow="fold")
-    for row in rows.to_pylist():
-        table.add_row(*(_shown(value) for value in row.values()))
-    # Piped into a file, a table need not fit a screen.
-    Console(width=None if sys.stdout.isatty() else 240).print(table)
-    typer.echo(f"{rows.num_rows} rows")
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return ""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+        right = ("int", "double", "float", "uint", "decimal")
+        numbers = [str(field.type).startswith(right) for field in rows.schema]
+        print_table(rows.column_names, (row.values() for row in rows.to_pylist()), numbers)
+        typer.echo(f"{rows.num_rows} rows")

@@ -25,6 +25,8 @@ def run(
 
     Exit code 0: every trial has an outcome. 3: the time limit or a signal left trials for another
     run. 1: an error that stops the worker, such as a full disk.
+
+    Example: nepsbench worker run --job jobs/job-0000 --worker 0
     """
     from nepsbench.schema import TRIALS_REMAIN
     from nepsbench.training.interruption import Interruption

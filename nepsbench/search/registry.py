@@ -48,15 +48,14 @@ def optimiser_class(name: str) -> type[Optimiser]:
     return found
 
 
-def describe(names: Iterable[str] | None = None) -> Iterator[str]:
-    """Yield a line for each optimiser: its name, and its arguments with their defaults."""
+def describe(names: Iterable[str] | None = None) -> Iterator[tuple[str, str]]:
+    """Yield each optimiser's name, and its arguments with their defaults or why it is missing."""
     for name in names or _OPTIMISERS:
         try:
             arguments = [f"{each.name}={each.default!r}" for each in _own(name)]
-            said = ", ".join(arguments)
+            yield name, ", ".join(arguments)
         except NepsbenchError as error:
-            said = str(error)
-        yield f"{name:<20}{said}".rstrip()
+            yield name, str(error)
 
 
 def _own(name: str) -> list[inspect.Parameter]:

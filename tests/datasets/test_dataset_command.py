@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from typer.testing import CliRunner
 
 from nepsbench.cli.main import app
@@ -15,10 +17,13 @@ def run(*words: object) -> str:
 
 
 def test_list_has_a_line_for_each_dataset():
-    lines = run("list").splitlines()
+    head, _, *lines = run("list").splitlines()
+    assert head.split()[0] == "dataset"
     assert [line.split()[0] for line in lines] == list(dataset_names())
     assert "85" in lines[10]
     assert "rel_l2" in lines[10]
+    rows = json.loads(run("list", "--json"))
+    assert [row["dataset"] for row in rows] == list(dataset_names())
 
 
 def test_show_says_what_is_wanted():
