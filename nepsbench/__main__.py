@@ -1,5 +1,5 @@
 """``python -m nepsbench``: the same as the ``nepsbench`` command."""
 
-from nepsbench.cli.main import main
+from nepsbench.cli import main
 
 main()
