@@ -7,7 +7,7 @@ STAMP := $(VENV)/.complete
 CLUSTER ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status demo unit test test-slow test-faults lint format bench slurm-up slurm-down lock clean
+.PHONY: help setup up down status rotate demo unit test test-slow test-faults lint format bench site slurm-up slurm-down lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ demo: $(STAMP)  ## Regenerate a small benchmark, from the form to the answer (CL
 
 status: $(STAMP)  ## Show each service, its process, port and health
 	@$(BIN)/python -m include.platform status
+
+rotate: $(STAMP)  ## Set large logs aside and delete old ones; for a daily cron
+	@$(BIN)/python -m include.platform rotate
 
 unit: $(STAMP)  ## Run the tests of single parts, in 2 minutes (ARGS="-k word" to choose)
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/integration --ignore=tests/faults -m "not whole" $(ARGS)
@@ -69,6 +72,9 @@ slurm-up: $(STAMP)  ## Start a one-machine SLURM and sshd on loopback (root)
 
 slurm-down:  ## Stop them
 	@include/slurm/slurm-down.sh
+
+site: $(STAMP)  ## Make the documentation's site in docs/site, without a network
+	$(BIN)/python -m sphinx -W --keep-going -q docs docs/site
 
 lock:  ## Resolve requirements.lock within requirements.in; what is in it stays (needs uv; ARGS=--upgrade)
 	cp requirements.lock requirements.lock.part

@@ -102,6 +102,7 @@ def _data_home(home: Path) -> Iterator[Finding]:
         yield Finding("data home", Verdict.WRONG, f"{home}: {there} is not writable", remedy)
     elif (home / "commits").is_dir():
         yield Finding("data home", Verdict.OK, str(home))
+        yield from _schema(home)
     else:
         remedy = "made by the first campaign or import; if it is elsewhere, set NEPSBENCH_HOME"
         yield Finding("data home", Verdict.ABSENT, f"{home}: no warehouse yet", remedy)
@@ -112,6 +113,20 @@ def _data_home(home: Path) -> Iterator[Finding]:
         yield Finding("disk", Verdict.WRONG, said, remedy)
     else:
         yield Finding("disk", Verdict.OK, said)
+
+
+def _schema(home: Path) -> Iterator[Finding]:
+    try:
+        from nepsbench.warehouse import open_warehouse
+        from nepsbench.warehouse.migrations import outdated
+    except ModuleNotFoundError:  # who only reads releases lacks pyarrow
+        return
+    old = outdated(open_warehouse(home))
+    if old:
+        remedy = "make a backup, then run: nepsbench warehouse migrate"
+        yield Finding("schema", Verdict.WRONG, f"{len(old)} profiles of an older one", remedy)
+    else:
+        yield Finding("schema", Verdict.OK, "every table is of the present one")
 
 
 def _clusters(version_of: Callable[[str], str | None]) -> Iterator[Finding]:

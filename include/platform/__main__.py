@@ -1,4 +1,4 @@
-"""The commands behind ``make up``, ``make down``, ``make status`` and ``make demo``."""
+"""The commands behind ``make up``, ``down``, ``status``, ``rotate`` and ``demo``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from types import FrameType
 from include.platform import services
 from include.platform.credentials import USER
 from include.platform.health import Health
+from include.platform.logs import rotate
 from include.platform.services import Platform
 from include.platform.settings import Settings
 from nepsbench.errors import NepsbenchError
@@ -20,7 +21,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def main() -> int:
     """Run one command; return the exit code: 1 after an error, 130 after an interruption."""
     parser = argparse.ArgumentParser(prog="python -m include.platform", description=__doc__)
-    commands = {"up": _up, "down": _down, "status": _status, "demo": _demo}
+    commands = {"up": _up, "down": _down, "status": _status, "demo": _demo, "rotate": _rotate}
     parser.add_argument("command", choices=commands)
     parser.add_argument("--cluster", default="local", help="where the demo's jobs run")
     arguments = parser.parse_args()
@@ -59,6 +60,12 @@ def _status(_: argparse.Namespace) -> int:
         pid, port = state.pid or "-", state.port or "-"
         print(f"{state.name:22} {state.health.value:9} pid {pid!s:8} port {port}")
     return 0 if all(state.health is Health.HEALTHY for state in states) else 3
+
+
+def _rotate(_: argparse.Namespace) -> int:
+    for path in rotate(Settings.from_environment()):
+        print(path)
+    return 0
 
 
 def _demo(arguments: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ from nepsbench.campaign.initialize import require_initialized
 from nepsbench.campaign.plans import PlannedWave, limits_of, send_jobs
 from nepsbench.campaign.promotion import leave_out, promoted
 from nepsbench.campaign.requeue import requeued
+from nepsbench.campaign.room import require_room
 from nepsbench.cluster import Cluster, ClusterFile, Job
 from nepsbench.errors import NepsbenchError
 from nepsbench.sampling import Profile, read_profile
@@ -107,12 +108,14 @@ def wave_jobs(campaign: Campaign, wave: PlannedWave, home: Path, cluster: Cluste
 
     Raises:
         NepsbenchError: If the campaign is not initialized.
+        StorageError: If the results would not fit on a disk.
         ClusterError: If the cluster cannot be reached.
         VersionMismatchError: If it has another version of nepsbench.
     """
     if wave.is_settled:
         return []
     remote = RemoteFolder(cluster.path(), campaign.name)
+    require_room(wave, remote, home, cluster)
     task = {
         "campaign": campaign.name,
         "benchmark": campaign.benchmark,

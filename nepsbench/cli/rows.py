@@ -12,7 +12,7 @@ import typer
 
 #: The option of every command that prints what it found.
 JSON = typer.Option(False, "--json", help="As JSON.")
-_WIDE = 240
+_WIDE = 10_000
 
 
 def echo_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from nepsbench.cli.rows import JSON, echo_fact, print_table
+from nepsbench.cli.rows import JSON, echo_fact, echo_rows, print_table
 from nepsbench.home import data_home, warehouse_home
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from nepsbench.warehouse import Warehouse
 
-app = typer.Typer(help="The tables: ingest, check, rebuild, show.", no_args_is_help=True)
+app = typer.Typer(help="The tables: fill, check, show, back up, migrate.", no_args_is_help=True)
 
 _HOME = typer.Option(None, "--home", help="Data home. Default: NEPSBENCH_HOME or ./warehouse.")
 
@@ -58,8 +58,17 @@ def check(
 
     Example: nepsbench warehouse check --profile digits
     """
+    from nepsbench.errors import VersionMismatchError
+    from nepsbench.warehouse.migrations import outdated
+
     warehouse = _existing(home)
     warehouse.verify()
+    old = outdated(warehouse)
+    if old:
+        raise VersionMismatchError(
+            f"{warehouse.home}: {len(old)} profiles are of an older schema, {old[0].profile} for "
+            "one; make a backup, then run: nepsbench warehouse migrate"
+        )
     report = warehouse.check(benchmark, profile)
     if as_json:
         echo_fact({"files": len(warehouse.commit.files), **asdict(report)}, "", as_json=True)
@@ -90,6 +99,55 @@ def drop(
     """
     files = _existing(home).drop(profile)
     typer.echo(f"{profile}: {files} files are no longer part of the warehouse")
+
+
+@app.command()
+def migrate(home: Path | None = _HOME, as_json: bool = JSON) -> None:
+    """Bring tables that an older nepsbench wrote to the present schema; again changes nothing.
+
+    Example: nepsbench warehouse migrate
+    """
+    from nepsbench.warehouse.migrations import migrate as migrate_tables
+
+    echo_rows([{"profile": name} for name in migrate_tables(_existing(home))], as_json=as_json)
+
+
+@app.command()
+def backup(
+    target: Path = typer.Argument(help="A folder, best on another disk."),
+    as_json: bool = JSON,
+    home: Path | None = _HOME,
+) -> None:
+    """Copy tables, campaigns, releases and the ledger of jobs; again copies what is new.
+
+    Example: nepsbench warehouse backup /mnt/backup/nepsbench
+    """
+    from nepsbench.warehouse.backup import back_up
+
+    done = back_up(_existing(home), target)
+    echo_fact(
+        asdict(done),
+        f"{target}: commit {done.commit}, {done.copied} files copied ({done.bytes / 1e6:.1f} MB), "
+        f"{done.kept} were there",
+        as_json=as_json,
+    )
+
+
+@app.command()
+def restore(
+    source: Path = typer.Argument(help="What backup wrote."),
+    target: Path = typer.Argument(help="The new data home: no folder, or an empty one."),
+    as_json: bool = JSON,
+) -> None:
+    """Make a data home of a backup, every file proved.
+
+    Example: nepsbench warehouse restore /mnt/backup/nepsbench warehouse
+    """
+    from nepsbench.warehouse.backup import restore as restore_home
+
+    commit = restore_home(source, target).commit.number
+    fact = {"home": target, "commit": commit}
+    echo_fact(fact, f"{target}: restored, commit {commit}", as_json=as_json)
 
 
 @app.command()

@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from nepsbench.errors import (
+    ConflictError,
     CorruptedFileError,
     InvalidResultError,
     QueryError,
@@ -213,6 +214,34 @@ class Warehouse:
                         profile=profile,
                         sources={"trials": "SELECT * EXCLUDE (changed) FROM with_runs"},
                     )
+
+    def replace_trials(self, profile: str, trials: pa.Table) -> None:
+        """Put rows in the place of all of a profile's trials; for migrations, which change no key.
+
+        Args:
+            profile: The profile.
+            trials: As ``tables.sound_trials`` gives them, of one benchmark.
+
+        Raises:
+            ConflictError: If they are not the same trials.
+        """
+        [benchmark] = trials["benchmark"].unique().to_pylist()
+        with self.writing() as commit, self._scratch() as connection:
+            entries = commit.select(benchmark=benchmark, table="trials", profile=profile)
+            source = views.scan(self.home, [entry.path for entry in entries])
+            connection.register("renewed", trials)
+            stored = connection.sql(f"select taskid, model_idx from {source}").to_arrow_table()
+            keys = [trials.select(["taskid", "model_idx"]), stored]
+            ours, theirs = (sorted(map(str, table.to_pylist())) for table in keys)
+            if ours != theirs:
+                raise ConflictError(f"profile {profile}: other trials than those that are stored")
+            self._store(
+                connection,
+                commit,
+                benchmark=benchmark,
+                profile=profile,
+                sources={"trials": "FROM renewed"},
+            )
 
     def seconds_per_epoch(self, profile: str, *, retry_failed: bool = True) -> pa.Table:
         """Return what is measured of each trial of ``profile``, for planning.
