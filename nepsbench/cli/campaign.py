@@ -77,7 +77,7 @@ def _regenerate(campaign: Campaign, home: Path, *, only_train: bool) -> None:
     from nepsbench.cluster import load_cluster, open_cluster
 
     with open_cluster(load_cluster(campaign.cluster)) as cluster:
-        run_campaign(campaign, home, cluster, say=typer.echo)
+        run_campaign(campaign, home, cluster, say=typer.echo, bar=True)
     if campaign.searches:
         from nepsbench.campaign.searches import write_searches
 

@@ -19,10 +19,24 @@ _STEP = 0.2
 Say = Callable[[str], None]
 
 
-def drive(cluster: Cluster, ledger: Ledger, keys: Sequence[str], *, say: Say | None = None) -> None:
+def drive(
+    cluster: Cluster,
+    ledger: Ledger,
+    keys: Sequence[str],
+    *,
+    say: Say | None = None,
+    after_tick: Callable[[], None] | None = None,
+) -> None:
     """Drive the cluster until every one of ``keys`` is settled, in whatever way.
 
     Where another process drives it already, this one waits for it, and takes over if it ends.
+
+    Args:
+        cluster: The cluster.
+        ledger: What is wanted of it.
+        keys: The jobs.
+        say: Told what is new of them, a line each.
+        after_tick: Called after each visit.
 
     Raises:
         AccessError: If the cluster will not let us in.
@@ -35,6 +49,8 @@ def drive(cluster: Cluster, ledger: Ledger, keys: Sequence[str], *, say: Say | N
                 driver.tick()
             if say is not None:
                 tell(ledger, keys, told, say)
+            if after_tick is not None:
+                after_tick()
             if is_settled(ledger, keys):
                 return
             while not driver.is_due():
