@@ -25,7 +25,7 @@ _JOBS = typer.Option(1, "--jobs", min=1, help="Processes.")
 
 @app.command()
 def run(
-    study: Path = typer.Argument(help="A study: a YAML file, see docs/search.md."),
+    study: Path = typer.Argument(help="A study: a YAML file, see docs/searching.md."),
     jobs: int = _JOBS,
     tracking_uri: str | None = typer.Option(
         None, envvar="MLFLOW_TRACKING_URI", help="MLflow server to log every search to."

@@ -1,4 +1,4 @@
-"""The examples of docs/optimisers.md, each with its own library, and that of docs/search.md."""
+"""The examples of docs/optimisers.md, each with its own library, and that of docs/searching.md."""
 
 from __future__ import annotations
 
@@ -52,6 +52,6 @@ def test_the_example_of_the_page_on_search_runs_as_it_stands(
 ) -> None:
     monkeypatch.setenv("NEPSBENCH_HOME", str(home))
     monkeypatch.setenv("NEPSBENCH_CACHE", str(home / "cache"))
-    [(_, block)] = BLOCK.findall((PAGE.parent / "search.md").read_text())
-    exec(compile(block, "search.md", "exec"), {})
+    [(_, block)] = BLOCK.findall((PAGE.parent / "searching.md").read_text())
+    exec(compile(block, "searching.md", "exec"), {})
     assert capsys.readouterr().out == "True\n"
