@@ -15,9 +15,9 @@ from nepsbench.warehouse import open_warehouse
 
 #: Seconds after which a page with an open campaign loads itself again.
 REFRESH = 30
-_HEAD = ("campaign", "stages", "done", "running", "failed", "left", "trials", "CPU h", "of about")
+_HEAD = ("campaign", "stages", "done", "running", "failed", "left", "trials", "CPU h", "predicted")
 #: What the curves show of the trials at each epoch.
-_SHARES = {"best tenth": 0.1, "median": 0.5, "worst tenth": 0.9}
+_SHARES = {"best tenth": 0.1, "best quarter": 0.25, "median": 0.5}
 _MARKS = {
     "done": "\N{CHECK MARK}",
     "running": "\N{BLACK RIGHT-POINTING TRIANGLE}",

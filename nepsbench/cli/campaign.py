@@ -173,7 +173,7 @@ def list_all(
         stage = next((s for s in each.stages if s.state != "done"), each.stages[-1])
         counts = {name: getattr(each, name) for name in ("done", "running", "failed", "left")}
         row = {"campaign": each.campaign.name, "stage": f"{stage.name} {stage.state}", **counts}
-        rows.append({**row, "CPU hours": each.hours, "of about": each.predicted})
+        rows.append({**row, "CPU hours": each.hours, "predicted": each.predicted})
     echo_rows(rows, as_json=False)
 
 

@@ -17,8 +17,9 @@ from nepsbench.release.manifest import read_manifest
 from nepsbench.release.page_facts import ReleaseFacts, card_of
 from nepsbench.spaces.drawing import graphs_of
 
-#: Curves of the trials at each epoch: shares of them that are below.
-_SHARES = {"lowest tenth": 0.1, "median": 0.5, "highest tenth": 0.9}
+#: Curves of the trials at each epoch: how many are better. What is worse than the median may be
+#: thousands of times worse, and would hide all others.
+_SHARES = {"best tenth": 0.1, "best quarter": 0.25, "median": 0.5}
 _BEST = 3
 
 
@@ -99,7 +100,9 @@ def _curves(facts: ReleaseFacts) -> str:
     names = [m for m in facts.metrics if m is judge or m.name == "valid_loss"]
     figures = []
     for metric in names:
-        rows = np.array(facts.curves(metric.name, [*_SHARES.values()]), dtype=np.float64)
+        upward = metric.direction == "max"
+        shares = [1 - share if upward else share for share in _SHARES.values()]
+        rows = np.array(facts.curves(metric.name, shares), dtype=np.float64)
         if len(rows) < 2:
             continue
         lines = [Line(label, rows[:, 0], rows[:, k]) for k, label in enumerate(_SHARES, start=1)]
@@ -110,7 +113,7 @@ def _curves(facts: ReleaseFacts) -> str:
 def _costs(facts: ReleaseFacts) -> str:
     rows: list[list[Cell]] = []
     for name, median, most, total in facts.costs():
-        whole = f"{total / 3600:,.1f} h" if name == "seconds" and total is not None else None
+        whole = f"{total / 3600:,.3g} h" if name == "seconds" and total is not None else None
         rows.append([name, median, most, whole])
     head = ("what a trial costs", "median", "ninth tenth", "all trials")
     return _section("Cost", table(head, rows)) if rows else ""
