@@ -7,7 +7,7 @@ STAMP := $(VENV)/.complete
 CLUSTER ?= local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status rotate demo unit test test-slow test-faults lint format bench site slurm-up slurm-down lock clean
+.PHONY: help setup up down status rotate demo unit test cover test-slow test-faults lint format bench site slurm-up slurm-down lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ unit: $(STAMP)  ## Run the tests of single parts, in 2 minutes (ARGS="-k word" t
 test: $(STAMP)  ## Run the tests; those of SLURM where it is installed (ARGS="-k word" to choose)
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/integration --ignore=tests/faults $(ARGS) || test $$? = 5
 	$(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder tests/faults tests/integration -m "fast or not faults" $(ARGS) || test $$? = 5
+
+cover: $(STAMP)  ## Measure how much of nepsbench the tests of single parts run
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/integration --ignore=tests/faults \
+	--cov=nepsbench --cov-report=term:skip-covered $(ARGS)
 
 test-slow: $(STAMP)  ## Count and hash whole search spaces, a quarter of an hour
 	$(BIN)/python -m pytest -m slow $(ARGS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
@@ -24,8 +25,22 @@ _MARKS = {
     "waiting": "\N{MIDDLE DOT}",
 }
 
-#: Addresses of a campaign by what stands there, like ``{"DAG run": "/dags/..."}``.
-Links = Mapping[str, str]
+
+@dataclass(frozen=True)
+class Link:
+    """Where to go from a campaign.
+
+    Attributes:
+        address: Of the page there.
+        in_frame: Whether it is one of these pages, which may stand in a frame of another's.
+    """
+
+    address: str
+    in_frame: bool = False
+
+
+#: Links of a campaign by what stands there, like ``DAG run``.
+Links = Mapping[str, Link]
 
 
 def board_page(standings: Sequence[Standing], links: Callable[[str], Links]) -> str:
@@ -93,9 +108,9 @@ def loss_plot(profile: str, home: Path) -> Html:
 
 def _row(standing: Standing, links: Links) -> list[Cell]:
     name = standing.campaign.name
-    first, *others = [*links.items()] or [("", "")]
-    named = _anchor(first[1], name) if first[1] else escape(name)
-    more = "".join(f" {_anchor(address, label)}" for label, address in others)
+    own, *others = [*links.items()] or [("", Link(""))]
+    named = _anchor(own[1], name) if links else escape(name)
+    more = "".join(f" {_anchor(link, label)}" for label, link in others)
     stages = " ".join(
         f'<span title="{escape(each.state)} {escape(each.detail)}">{_MARKS[each.state]}'
         f"&nbsp;{escape(each.name)}</span>"
@@ -114,14 +129,15 @@ def _row(standing: Standing, links: Links) -> list[Cell]:
     ]
 
 
-def _anchor(address: str, label: str) -> Html:
-    return Html(f'<a href="{escape(address)}" target="_top">{escape(label)}</a>')
+def _anchor(link: Link, label: str) -> Html:
+    frame = "" if link.in_frame else ' target="_top"'
+    return Html(f'<a href="{escape(link.address)}"{frame}>{escape(label)}</a>')
 
 
 def _list(links: Links) -> Html:
     if not links:
         return Html("<p>Nothing yet.</p>")
-    items = "".join(f"<li>{_anchor(address, label)}</li>" for label, address in links.items())
+    items = "".join(f"<li>{_anchor(link, label)}</li>" for label, link in links.items())
     return Html(f"<ul>{items}</ul>")
 
 

@@ -165,6 +165,8 @@ def _drawn(line: Line, number: int, horizontal: Axis, vertical: Axis, steps: boo
         edge = [*zip(xs, upper, strict=True), *zip(xs[::-1], lower[::-1], strict=True)]
         around = " ".join(f"{a:.1f},{b:.1f}" for a, b in edge)
         parts.append(f'<polygon points="{around}" fill="{colour}" opacity="0.15"/>')
+    if len(xs) == 1:  # a line of one point would not be seen
+        parts.append(f'<circle cx="{xs[0]:.1f}" cy="{ys[0]:.1f}" r="3.5" fill="{colour}"/>')
     path = f"M{xs[0]:.1f} {ys[0]:.1f}"
     for a, b in zip(xs[1:], ys[1:], strict=True):
         path += f"H{a:.1f}V{b:.1f}" if steps else f"L{a:.1f} {b:.1f}"

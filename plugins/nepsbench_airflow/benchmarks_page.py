@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from nepsbench.campaign.board import Standing
+    from nepsbench.campaign.board_page import Link
 
 #: DAGs whose runs are a campaign each.
 _DAGS = ("regenerate_benchmark", "run_experiment")
@@ -92,17 +93,25 @@ def _campaign_of(conf: dict[str, Any]) -> str | None:
         return None
 
 
-def _short_links(standing: Standing, runs: dict[str, tuple[str, str]]) -> dict[str, str]:
+def _short_links(standing: Standing, runs: dict[str, tuple[str, str]]) -> dict[str, Link]:
     """Return where to go from the campaign's row: its page, its run, its release."""
-    found = {"page": f"benchmarks/{quote(standing.campaign.name)}", **_run(standing, runs)}
-    return found | _release(standing, "")
+    from nepsbench.campaign.board_page import Link
+
+    page = Link(f"benchmarks/{quote(standing.campaign.name)}", in_frame=True)
+    others = {**_run(standing, runs), **_release(standing)}
+    return {"page": page, **{label: Link(address) for label, address in others.items()}}
 
 
-def _links(standing: Standing, runs: dict[str, tuple[str, str]]) -> dict[str, str]:
+def _links(standing: Standing, runs: dict[str, tuple[str, str]]) -> dict[str, Link]:
     """Return where to go from the campaign's page."""
-    found = {"all benchmarks": "../benchmarks", **_run(standing, runs, up="../")}
+    from nepsbench.campaign.board_page import Link
+
+    others = _run(standing, runs, up="../")
     address = mlflow_address(standing.campaign.benchmark)
-    return found | ({"MLflow runs": address} if address else {}) | _release(standing, "../")
+    others |= {"MLflow runs": address} if address else {}
+    others |= _release(standing, up="../")
+    links = {label: Link(address) for label, address in others.items()}
+    return {"all benchmarks": Link("../benchmarks", in_frame=True), **links}
 
 
 def _run(standing: Standing, runs: dict[str, tuple[str, str]], *, up: str = "") -> dict[str, str]:
@@ -112,7 +121,7 @@ def _run(standing: Standing, runs: dict[str, tuple[str, str]], *, up: str = "") 
     return {"DAG run": f"{up}../dags/{quote(run[0])}/runs/{quote(run[1])}"}
 
 
-def _release(standing: Standing, up: str) -> dict[str, str]:
+def _release(standing: Standing, *, up: str = "") -> dict[str, str]:
     if standing.release is None:
         return {}
     campaign = standing.campaign

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from nepsbench.campaign.board import Standing
+from nepsbench.campaign.board_page import Link
 from nepsbench.campaign.form import parse_campaign
 from nepsbench_airflow.benchmarks_page import (
     _campaign_of,
@@ -74,13 +75,13 @@ def test_a_run_belongs_to_the_campaign_that_its_form_asks_for() -> None:
 def test_a_campaign_leads_to_its_run_and_its_release(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     found = _short_links(STANDING, RUNS)
-    assert found["page"] == f"benchmarks/{CAMPAIGN.name}"
+    assert found["page"] == Link(f"benchmarks/{CAMPAIGN.name}", in_frame=True)
     run = "regenerate_benchmark/runs/manual__2026-01-01T00%3A00%3A00%2B00%3A00"
-    assert found["DAG run"] == f"../dags/{run}"
+    assert found["DAG run"] == Link(f"../dags/{run}")
     assert "release" not in found
     released = Standing(CAMPAIGN, (), 1, 1, 0, 0, 0.1, 0.1, Path("releases/x"))
     links = _links(released, {})
     assert links == {
-        "all benchmarks": "../benchmarks",
-        "release": f"../releases/{CAMPAIGN.benchmark}/1.0.0",
+        "all benchmarks": Link("../benchmarks", in_frame=True),
+        "release": Link(f"../releases/{CAMPAIGN.benchmark}/1.0.0"),
     }

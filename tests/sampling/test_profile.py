@@ -331,3 +331,13 @@ def test_the_words_that_are_reserved_are_those_that_are_drawn(scheme, offset, sa
     drawn = draw_words(scheme, [2], offset=offset, samples=samples, words_per_draw=16)
     assert set(drawn[:, 1:].ravel().tolist()) <= set(reserved)
     assert len(reserved) <= samples * 16
+
+
+def test_the_largest_value_is_in_the_last_part_of_the_coverage():
+    largest = {name: SPACE.parameter(name).upper for name in ("LearningRate", "WeightDecay")}
+    profile = make_profile(portfolio=[{**SPACE.defaults, **largest}], samples=4)
+    for part in coverage(profile):
+        assert len(part.counts) == len(part.labels)
+        assert sum(part.counts) == 4
+        if part.parameter in largest:
+            assert part.counts[-1] == 4

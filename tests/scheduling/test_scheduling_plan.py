@@ -160,3 +160,19 @@ def test_a_runtime_that_is_no_time_is_refused_by_its_row(bad):
 def test_limits_that_no_job_can_keep_are_refused(wrong, named):
     with pytest.raises(SpecError, match=named):
         Limits(**wrong)
+
+
+def test_a_trial_that_takes_all_of_the_time_is_whole():
+    limits = Limits(nodes=1, cpus_per_node=2, time_limit=3600)
+    whole, longer = limits.capacity, np.nextafter(limits.capacity, np.inf)
+    assert plan(np.array([whole, 1.0]), limits).partial.tolist() == []
+    assert plan(np.array([longer, 1.0]), limits).partial.tolist() == [0]
+
+
+def test_workers_are_added_until_every_trial_has_a_place():
+    limits = Limits(nodes=1, cpus_per_node=5, time_limit=3600)
+    # Four workers could hold the sum, but not these pieces; their makespan is the best there is.
+    seconds = np.array([3.0, 3.0, 2.0, 2.0, 2.0]) / 3.0 * limits.capacity
+    result = plan(seconds, limits)
+    assert result.remainder.tolist() == []
+    assert result.workers == 5
