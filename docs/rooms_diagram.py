@@ -10,8 +10,11 @@ import grimp
 _WIDTH, _HEIGHT, _GAP_X, _GAP_Y, _MARGIN = 118, 30, 18, 46, 12
 #: Modules that every room may know; lines to them would hide all others.
 _COMMON = frozenset(
-    {"__main__", "errors", "files", "boundary", "home", "provenance", "schema", "journal"}
-)
+    {
+        "__main__", "boundary", "epochs_bar", "errors", "files", "home", "journal", "provenance",
+        "schema",
+    }
+)  # fmt: skip
 
 Imports = Mapping[str, frozenset[str]]
 

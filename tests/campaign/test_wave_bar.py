@@ -34,7 +34,7 @@ def test_the_bar_shows_trials_epochs_and_the_time_left(whole: Path, screen: io.S
         with wave_bar(plan, cluster, before=1, shown=True) as move:
             move()
     assert "wave 2: 4 of 4 trials" in screen.getvalue()
-    assert "4 of 4 epochs" in screen.getvalue()
+    assert "4.0 of 4 epochs" in screen.getvalue()
     assert "left" in screen.getvalue()
 
 
