@@ -117,7 +117,8 @@ def _of_trials(campaign: Campaign, home: Path) -> Entry:
         return _entry(_TRAINED[campaign.space], campaign, rows, spent, budget)
     metric = about(campaign.dataset).task.metric
     best = min(rows, key=lambda row: _error(row[f"valid_{metric}"], metric))
-    budget = f"the best of {len(rows)} configurations, each {budget}"
+    share = "by halving, the last" if campaign.promote else "each"
+    budget = f"the best of {len(rows)} configurations, {share} {budget}"
     return _entry(f"{_TRAINED[campaign.space]}, tuned", campaign, [best], spent, budget)
 
 
