@@ -24,7 +24,7 @@ def test_a_wasteful_wave_is_told_before_it_runs(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "accept_environment", lambda *_: environment)
     monkeypatch.setattr(run, "ensure_plan", lambda *_: wave)
     monkeypatch.setattr(run, "wave_jobs", lambda *_: [])
-    monkeypatch.setattr(run, "run_jobs", lambda *_: said.append("jobs"))
+    monkeypatch.setattr(run, "run_jobs", lambda *_, **__: said.append("jobs"))
     monkeypatch.setattr(run, "collect_wave", lambda *_: Collected)
     cluster = open_cluster(ClusterFile(name="here", kind="local", root=str(tmp_path)))
     run.run_campaign(CAMPAIGN, tmp_path, cluster, say=said.append)
