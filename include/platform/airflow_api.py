@@ -63,7 +63,7 @@ class AirflowApi:
         )
         self._http.headers["Authorization"] = f"Bearer {answer['access_token']}"
 
-    def wait_for_dag(self, dag_id: str, *, timeout: float = 90.0) -> None:
+    def wait_for_dag(self, dag_id: str, *, timeout: float = 180.0) -> None:
         """Wait until the DAG processor has read the DAG, and see that it is not paused.
 
         Raises:

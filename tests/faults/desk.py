@@ -15,7 +15,8 @@ from nepsbench.cluster.attempt import Attempt, Outcome, describe
 from nepsbench.cluster.driver import Driver
 from nepsbench.cluster.ledger import Ledger, open_ledger
 from nepsbench.cluster.tick import Tick
-from tests.faults.sites import Completion, Site, wait_until
+from tests.faults.sites import Completion, Site
+from tests.waiting import wait_until
 
 #: Every run of a job leaves a line here before anything else, and proves its work at the end.
 BEGIN = 'echo "$NEPSBENCH_JOB_ID" >> runs\n'
@@ -78,7 +79,7 @@ class Desk:
         """Do one tick."""
         return self.driver.tick()
 
-    def until(self, holds: Callable[[], Any], *, seconds: float = 60, pause: float = 0.3) -> Any:
+    def until(self, holds: Callable[[], Any], *, seconds: float = 300, pause: float = 0.3) -> Any:
         """Tick until something holds; return that."""
         deadline = time.monotonic() + seconds
         while True:
@@ -88,7 +89,7 @@ class Desk:
             assert time.monotonic() < deadline, f"after {seconds} s:\n{self.story()}"
             time.sleep(pause)
 
-    def until_phase(self, job: Job, *phases: str, seconds: float = 60) -> Attempt:
+    def until_phase(self, job: Job, *phases: str, seconds: float = 300) -> Attempt:
         """Tick until the newest attempt at a job is in one of these phases."""
 
         def holds() -> Attempt | None:
@@ -98,7 +99,7 @@ class Desk:
         found: Attempt = self.until(holds, seconds=seconds)
         return found
 
-    def settle(self, *jobs: Job, seconds: float = 60) -> list[Outcome]:
+    def settle(self, *jobs: Job, seconds: float = 300) -> list[Outcome]:
         """Tick until jobs are settled, all if none is named; return their outcomes."""
         keys = [job.key for job in jobs or self.jobs]
 

@@ -22,6 +22,7 @@ from typing import Any, Literal
 import psutil
 
 from tests.living import command_of
+from tests.waiting import wait_until
 
 SCRIPTS = Path(__file__).parents[2] / "include" / "slurm"
 FILTER = Path(__file__).parent / "cli_filter.lua"
@@ -41,17 +42,6 @@ SlurmdTimeout=10
 CliFilterPlugins=lua
 PartitionName=short Nodes=dev1 PriorityTier=1 PreemptMode=REQUEUE MaxTime=2 DefaultTime=1 State=UP
 """
-
-
-def wait_until(
-    holds: Callable[[], Any], *, seconds: float = 60, what: Callable[[], object] = lambda: "waited"
-) -> Any:
-    """Return what ``holds`` returns, once that is true."""
-    deadline = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < deadline, f"{what()} (for {seconds} s)"
-        time.sleep(0.1)
-    return found
 
 
 @dataclass(frozen=True)
@@ -178,7 +168,7 @@ class Site:
         self.call(
             "scontrol", "update", "partition=low", "state=up"
         )  # else nothing is to be written
-        wait_until(lambda: file.exists() and file.stat().st_mtime > begun + 0.1, seconds=20)
+        wait_until(lambda: file.exists() and file.stat().st_mtime > begun + 0.1)
 
     def lose_state(self) -> None:
         """Start a controller that was killed as if it were new: it counts its jobs from 1 again."""
@@ -222,7 +212,7 @@ class Site:
         reached.unlink(missing_ok=True)
         hold.touch()
         try:
-            yield lambda: wait_until(reached.exists, seconds=30)
+            yield lambda: wait_until(reached.exists)
         finally:
             hold.unlink()
 

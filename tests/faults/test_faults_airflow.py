@@ -15,7 +15,7 @@ from nepsbench.cluster.attempt import Outcome
 from nepsbench.cluster.ledger import open_ledger
 from tests.faults.desk import site_file
 from tests.faults.report import Case
-from tests.faults.sites import Site, wait_until
+from tests.faults.sites import Site
 from tests.integration.live_airflow import (
     HOLD,
     Api,
@@ -25,11 +25,12 @@ from tests.integration.live_airflow import (
     second_triggerer,
     signal_triggerer,
 )
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.slurm,
     pytest.mark.platform,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
     pytest.mark.faults,
 ]
 
@@ -109,10 +110,10 @@ def test_fault_25_marking_a_waiting_task_as_failed_cancels_its_job(
     assert training.runs()
     begun = time.monotonic()
     api.mark_failed("train_wave", "killed", "train")
-    wait_until(lambda: not training.runs(), seconds=60, what=training.story)
+    wait_until(lambda: not training.runs(), what=training.story)
     seconds = time.monotonic() - begun
     assert training.end() == "failed"
-    wait_until(lambda: training.work.outcome is Outcome.CANCELLED, seconds=30, what=training.story)
+    wait_until(lambda: training.work.outcome is Outcome.CANCELLED, what=training.story)
     wait_until(training.ends)
     assert len(training.attempts) == 1
     line.saw(f"gone after {seconds:.0f} s; SLURM says {training.ends()[0]}")
@@ -130,7 +131,7 @@ def test_fault_26_a_task_cleared_while_it_waits_adopts_its_job(
     job_id = training.job_id
     api.clear("train_wave", "cleared", "train")
     training.wait_until_deferred(try_number=2)
-    wait_until(lambda: "its jobs run on" in training.log(1), seconds=60)
+    wait_until(lambda: "its jobs run on" in training.log(1))
     assert training.runs()
     training.release()
     assert training.end() == "success"
@@ -161,14 +162,11 @@ def test_fault_27_a_triggerer_that_was_paused_leaves_the_job_alone(
         with second_triggerer(platform, tmp_path):
             wait_until(
                 lambda: api.triggerer("train_wave", "paused", "train") not in (None, first),
-                seconds=90,
             )
             taken = time.monotonic() - begun
             wait_until(lambda: time.monotonic() - begun >= 60, seconds=61)
             signal_triggerer(platform.settings, signal.SIGCONT)
-            wait_until(
-                lambda: "the task is deferred: its jobs run on" in training.log(), seconds=90
-            )
+            wait_until(lambda: "the task is deferred: its jobs run on" in training.log())
             assert training.runs()
             training.release()
             assert training.end() == "success"

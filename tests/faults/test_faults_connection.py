@@ -16,12 +16,13 @@ from nepsbench.cluster.attempt import Outcome
 from nepsbench.errors import AccessError
 from tests.faults.desk import Desk, open_desk
 from tests.faults.report import Case
-from tests.faults.sites import Site, wait_until
+from tests.faults.sites import Site
 from tests.integration.cutting_proxy import CuttingProxy, cutting_proxy
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.slurm,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(900),
     pytest.mark.faults,
 ]
 
@@ -279,7 +280,7 @@ def test_fault_29_fifty_submissions_need_one_connection(
             assert not any(other.tick().leads for other in others)
             return all(w.outcome is Outcome.SUCCEEDED for w in desk.ledger.works().values())
 
-        desk.until(all_done, seconds=180)
+        desk.until(all_done)
         desk.require_one_run_each()
         assert len(desk.tokens()) == 50
         assert proxy.connections == 1

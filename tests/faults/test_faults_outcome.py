@@ -13,11 +13,12 @@ from nepsbench.cluster.attempt import Cause, Outcome
 from nepsbench.cluster.interface import Job, Phase
 from tests.faults.desk import BEGIN, END, Desk, open_desk
 from tests.faults.report import Case
-from tests.faults.sites import Site, wait_until
+from tests.faults.sites import Site
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.slurm,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
     pytest.mark.faults,
 ]
 
@@ -36,7 +37,7 @@ def test_fault_18_only_the_failed_index_runs_again(desk: Desk, case: NewCase) ->
     bad = "[ -e second ] || { touch second; exit 7; }"
     jobs = [desk.job(bad if index == 6 else "") for index in range(10)]
     desk.want(*jobs)
-    assert desk.settle(seconds=120) == [Outcome.SUCCEEDED] * 10
+    assert desk.settle() == [Outcome.SUCCEEDED] * 10
     assert [len(desk.runs(job)) for job in jobs] == [1] * 6 + [2] + [1] * 3
     first, second = desk.attempts(jobs[6])
     assert (first.exit_code, first.cause) == (7, Cause.APPLICATION)
@@ -59,7 +60,7 @@ def test_fault_19_an_index_that_was_cancelled_by_hand_stays_so(
     desk.want(*jobs)
     first = desk.until_phase(jobs[0], "active")
     desk.site.call("scancel", f"{first.job_id}_{index}")
-    desk.settle(seconds=120)
+    desk.settle()
     works = desk.ledger.works([job.key for job in jobs])
     (victim,) = [j for j in jobs if desk.attempts(j)[0].place.index == index]
     assert works[victim.key].outcome is Outcome.FAILED, desk.story()
@@ -82,7 +83,7 @@ def test_fault_20_a_job_at_its_time_limit_goes_on_with_twice_the_time(
     deaf = f"trap '{checkpoint}' USR1; while :; do sleep 0.5; done"
     job = desk.job(f"[ -e checkpoint ] || {{ {deaf}; }}", time_limit=60)
     desk.want(job)
-    assert desk.settle(seconds=300) == [Outcome.SUCCEEDED]
+    assert desk.settle() == [Outcome.SUCCEEDED]
     first, second = desk.attempts(job)
     assert (first.phase, first.cause) == (Phase.TIMEOUT, Cause.TIMEOUT)
     assert (first.resources.time_limit, second.resources.time_limit) == (60, 120)
@@ -101,7 +102,7 @@ def test_fault_21_a_job_over_its_memory_asks_for_half_as_much_again(
     )
     job = desk.job(TAKE.format(mb=230, seconds=5), memory_mb=200)
     desk.want(job)
-    assert desk.settle(seconds=120) == [Outcome.SUCCEEDED], desk.story()
+    assert desk.settle() == [Outcome.SUCCEEDED], desk.story()
     first, second = desk.attempts(job)
     assert (first.phase, first.cause) == (Phase.OUT_OF_MEMORY, Cause.MEMORY), desk.story()
     assert (first.resources.memory_mb, second.resources.memory_mb) == (200, 300)
@@ -121,7 +122,7 @@ def test_fault_22_a_job_whose_child_ran_out_of_memory_is_no_success(
     child = "(ulimit -v 300000; python3 -c \"b'x' * (900 << 20)\")"
     job = desk.job(script=f"{BEGIN}{child}; exit 0")
     desk.want(job)
-    assert desk.settle(seconds=150) == [Outcome.FAILED]
+    assert desk.settle() == [Outcome.FAILED]
     attempts = desk.attempts(job)
     assert all(a.phase is not Phase.SUCCEEDED and a.exit_code == 0 for a in attempts)
     assert {a.cause for a in attempts} == {Cause.MEMORY}
@@ -142,7 +143,7 @@ def test_fault_22_a_result_that_is_not_as_its_manifest_says_is_no_success(
     )
     job = desk.job(script=f"{BEGIN}{END}; : > result; exit 0")
     desk.want(job)
-    assert desk.settle(seconds=120) == [Outcome.FAILED]
+    assert desk.settle() == [Outcome.FAILED]
     assert all(a.phase is Phase.FAILED for a in desk.attempts(job))
     line.saw(desk.ledger.works()[job.key].why)
 
@@ -173,9 +174,9 @@ def test_fault_23_a_preempted_job_comes_back_and_goes_on(
     attempt = desk.until_phase(job, "active")
     wait_until(lambda: Path(job.directory, "checkpoint").exists())
     desk.site.call("sbatch", "-p", "high", "-n", "4", "--mem=100", "--wrap=sleep 3")
-    desk.until(lambda: desk.runs(job)[1:], seconds=150)
+    desk.until(lambda: desk.runs(job)[1:])
     assert restarts_of(desk.site, attempt.job_id) == "1"
-    assert desk.settle(seconds=60) == [Outcome.SUCCEEDED]
+    assert desk.settle() == [Outcome.SUCCEEDED]
     (attempt,) = desk.attempts(job)
     assert desk.runs(job) == [attempt.job_id] * 2
     line.saw(f"job {attempt.job_id} ran twice, Restarts=1, 1 attempt")
@@ -195,12 +196,12 @@ def test_fault_24_a_dead_node_is_no_failure_of_the_job(
     desk.until_phase(job, "active")
     wait_until(lambda: Path(job.directory, "checkpoint").exists())
     desk.site.node_dies()
-    desk.until(lambda: not desk.attempts(job)[0].is_open, seconds=150)
+    desk.until(lambda: not desk.attempts(job)[0].is_open)
     first = desk.attempts(job)[0]
     assert (first.phase, first.cause) == (Phase.NODE_FAILURE, Cause.NODE)
     desk.site.start("slurmd")
     desk.site.wait_for_node()
-    assert desk.settle(seconds=90) == [Outcome.SUCCEEDED]
+    assert desk.settle() == [Outcome.SUCCEEDED]
     assert len(desk.attempts(job)) == len(desk.runs(job)) == 2
     line.saw(f"{first.native}, then a second job went on")
 
@@ -220,7 +221,7 @@ def test_fault_24_a_requeued_job_is_waited_for(desk: Desk, case: NewCase) -> Non
     assert back.native == "PENDING"
     desk.site.start("slurmd")
     desk.site.wait_for_node()
-    assert desk.settle(seconds=120) == [Outcome.SUCCEEDED]
+    assert desk.settle() == [Outcome.SUCCEEDED]
     assert len(desk.attempts(job)) == 1
     assert desk.runs(job) == [first.job_id] * 2
     line.saw(f"{back.native} ({back.reason}), then job {first.job_id} ran again; 1 attempt")
@@ -277,7 +278,7 @@ def test_fault_31_a_job_that_cannot_write_its_marker_is_no_success(
         assert first.phase is not Phase.SUCCEEDED
         assert desk.ledger.works()[job.key].outcome is Outcome.OPEN
         (small_disk / "filler").unlink()
-        assert desk.settle(seconds=90) == [Outcome.SUCCEEDED]
+        assert desk.settle() == [Outcome.SUCCEEDED]
         second = desk.attempts(job)[-1]
         assert len(desk.runs(job)) == 2
     line.saw(
@@ -301,6 +302,6 @@ def test_fault_35_a_disk_that_is_full_at_submission_is_waited_for(
             for _ in range(5):
                 tick = desk.tick()
             assert not desk.site.queue("%i|%T|%j", "-t", "running")
-        assert desk.settle(seconds=120) == [Outcome.SUCCEEDED]
+        assert desk.settle() == [Outcome.SUCCEEDED]
         assert len(desk.runs(job)) == 1
     line.saw(f"{tick.problem or 'waited'}; with room, 1 run")

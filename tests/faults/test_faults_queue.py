@@ -15,11 +15,12 @@ from nepsbench.cluster.check import Verdict, check
 from nepsbench.cluster.interface import Job, Phase
 from tests.faults.desk import Desk, open_desk
 from tests.faults.report import Case
-from tests.faults.sites import Site, wait_until
+from tests.faults.sites import Site
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.slurm,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(900),
     pytest.mark.faults,
 ]
 
@@ -73,7 +74,7 @@ def test_fault_07_a_controller_that_is_down_changes_nothing(
     site.start("slurmctld")
     site.wait_for_controller()
     go(runs, waits)
-    desk.settle(seconds=150)
+    desk.settle()
     desk.require_one_run_each()
     line.saw(f"{len(ticks)} ticks, all unhealthy, no change; then 3 runs, 3 successes")
 
@@ -103,7 +104,7 @@ def test_fault_08_a_restarted_controller_has_the_same_jobs(
         _, job_name, comment = name.split()
         assert job_name == comment
     go(runs, waits)
-    desk.settle(seconds=90)
+    desk.settle()
     desk.require_one_run_each()
     line.saw(f"{names[0].split()[0]} and {names[1].split()[0]} kept; 2 runs")
 
@@ -135,7 +136,7 @@ def test_fault_36_a_controller_that_forgets_a_release_is_told_again(
     (row,) = site.queue("%r", "-j", attempt.job_id)
     assert row == "JobHeldUser"
     site.call("scancel", blocker)
-    desk.settle(seconds=90)
+    desk.settle()
     desk.require_one_run_each()
     line.saw(f"job {attempt.job_id} was held again; 1 run")
 
@@ -162,7 +163,7 @@ def test_fault_37_a_controller_that_forgets_an_end_does_not_undo_it(
     site.start("slurmctld")
     site.wait_for_controller()
     site.wait_for_node()
-    desk.until(lambda: not desk.in_queue(), seconds=150)
+    desk.until(lambda: not desk.in_queue())
     assert len(desk.runs(job)) == 1
     assert Path(job.directory, "manifest").stat().st_mtime_ns == proof
     assert desk.ledger.works()[job.key].outcome is Outcome.SUCCEEDED
@@ -175,7 +176,7 @@ def end_unseen(desk: Desk, job: Job) -> Attempt:
     attempt = desk.until_phase(job, "active")
     wait_until(lambda: desk.runs(job))
     go(job)
-    wait_until(lambda: desk.site.has_forgotten(attempt.job_id), seconds=150)
+    wait_until(lambda: desk.site.has_forgotten(attempt.job_id))
     return attempt
 
 
@@ -196,8 +197,8 @@ def test_fault_11_a_job_that_the_queue_forgot_is_known_by_its_marker(
     end_unseen(desk, good)
     first = desk.attempt(bad)
     assert first is not None
-    wait_until(lambda: desk.site.has_forgotten(first.job_id), seconds=90)
-    assert desk.settle(seconds=90) == [Outcome.SUCCEEDED] * 2
+    wait_until(lambda: desk.site.has_forgotten(first.job_id))
+    assert desk.settle() == [Outcome.SUCCEEDED] * 2
     assert [a.exit_code for a in desk.attempts(good)] == [0]
     assert [a.exit_code for a in desk.attempts(bad)] == [7, 0]
     assert desk.attempts(bad)[0].cause is Cause.APPLICATION
@@ -218,9 +219,9 @@ def test_fault_12_a_job_without_any_trace_is_lost_and_tried_again(
     attempt = desk.until_phase(job, "active")
     wait_until(lambda: Path(job.directory, "second").exists())
     desk.site.kill_job(attempt.job_id)
-    wait_until(lambda: desk.site.has_forgotten(attempt.job_id), seconds=150)
+    wait_until(lambda: desk.site.has_forgotten(attempt.job_id))
     begun = time.monotonic()
-    assert desk.settle(seconds=150) == [Outcome.SUCCEEDED]
+    assert desk.settle() == [Outcome.SUCCEEDED]
     first, second = desk.attempts(job)
     assert (first.phase, first.cause) == (Phase.LOST, Cause.LOST)
     assert first.job_id != second.job_id
@@ -251,7 +252,7 @@ def lose(desk: Desk, job: Job) -> Attempt:
     attempt = desk.until_phase(job, "active")
     wait_until(lambda: desk.runs(job))
     desk.site.kill_job(attempt.job_id)
-    wait_until(lambda: desk.site.has_forgotten(attempt.job_id), seconds=150)
+    wait_until(lambda: desk.site.has_forgotten(attempt.job_id))
     return attempt
 
 
@@ -286,7 +287,7 @@ def test_fault_14_an_old_account_of_a_reused_id_is_ignored(
         told = site.call("sacct", "-nXPDo", "jobid,jobname,state", "-j", old)
         assert told == f"{old}|wrap|COMPLETED"
         desk.ledger.set_facts(desk.file.name, desk.ledger.facts(desk.file.name)[0], 0.0)
-        assert desk.settle(seconds=150) == [Outcome.SUCCEEDED]
+        assert desk.settle() == [Outcome.SUCCEEDED]
         assert desk.ledger.facts(desk.file.name)[0].accounting
         first, second = desk.attempts(job)
         assert (first.phase, first.cause) == (Phase.LOST, Cause.LOST)
@@ -308,10 +309,10 @@ def test_fault_34_the_database_tells_what_the_queue_forgot(
         desk.want(job)
         attempt = desk.until_phase(job, "active")
         site.call("scancel", attempt.job_id)
-        wait_until(lambda: site.has_forgotten(attempt.job_id), seconds=150)
+        wait_until(lambda: site.has_forgotten(attempt.job_id))
         for marker in Path(desk.cluster.path("submissions")).glob("*/ends/*"):
             marker.unlink()
-        assert desk.settle(seconds=90) == [Outcome.FAILED]
+        assert desk.settle() == [Outcome.FAILED]
         (attempt,) = desk.attempts(job)
         assert (attempt.phase, attempt.cause) == (Phase.CANCELLED, Cause.CANCELLED)
     line.saw("cancelled; 1 attempt")

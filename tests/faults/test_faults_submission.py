@@ -21,12 +21,13 @@ from nepsbench.cluster.interface import Phase
 from tests.faults.desk import Desk, open_desk
 from tests.faults.lone_driver import lone_driver
 from tests.faults.report import Case
-from tests.faults.sites import Site, wait_until
+from tests.faults.sites import Site
 from tests.integration.cutting_proxy import cutting_proxy
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.slurm,
-    pytest.mark.timeout(240),
+    pytest.mark.timeout(900),
     pytest.mark.faults,
 ]
 
@@ -245,7 +246,7 @@ def test_fault_05_one_token_submitted_four_times_at_once_is_one_job(
             visits = [pool.submit(submit, number) for number in range(4)]
             arrived()
             # Those that find it in hand do not wait for long.
-            wait_until(lambda: sum(visit.done() for visit in visits) == 3, seconds=30)
+            wait_until(lambda: sum(visit.done() for visit in visits) == 3)
         receipts = [visit.result() for visit in visits]
     ids = {r.job_id for r in receipts if r.verdict is Verdict.ACCEPTED}
     assert len(ids) == 1, receipts
@@ -315,7 +316,7 @@ def test_fault_15_arrays_stay_below_the_largest_index(desk: Desk, case: NewCase)
     facts, _ = desk.ledger.facts(desk.file.name)
     assert facts.max_array_size is None
     desk.want(*desk.many(25))
-    desk.settle(seconds=120)
+    desk.settle()
     desk.require_one_run_each()
     sizes = [sum(a.place.token == token for a in desk.ledger.attempts()) for token in desk.tokens()]
     assert len(sizes) == 3
@@ -340,7 +341,7 @@ def test_fault_16_a_full_queue_is_waited_for(desk: Desk, case: NewCase) -> None:
         assert tick.submitted == 0
         assert not [a for a in desk.ledger.attempts() if not a.is_open]
         site.call("scancel", *others)
-        assert desk.settle(seconds=120) == [Outcome.SUCCEEDED] * 3
+        assert desk.settle() == [Outcome.SUCCEEDED] * 3
         desk.require_one_run_each()
     finally:
         site.restart_controller()
@@ -453,6 +454,6 @@ def test_fault_33_a_driver_that_is_killed_again_and_again_doubles_nothing(
                 driver.send_signal(signal.SIGKILL)
                 kills += 1
     assert kills >= 4
-    desk.settle(seconds=120)
+    desk.settle()
     desk.require_one_run_each()
     line.saw(f"{kills} kills, {len(desk.tokens())} tokens, 24 jobs, 24 runs")

@@ -12,9 +12,9 @@ import pytest
 
 from tests.faults.desk import Desk
 from tests.faults.report import Case
-from tests.faults.sites import wait_until
 from tests.faults.test_faults_submission import proxied_known_hosts
 from tests.integration.cutting_proxy import CuttingProxy, cutting_proxy
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.slurm,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -31,6 +31,7 @@ from nepsbench.cluster.attempt import Attempt, Work
 from nepsbench.cluster.install import install
 from nepsbench.cluster.ledger import open_ledger
 from tests.living import is_running
+from tests.waiting import wait_until
 
 #: Jobs of a campaign wait while its folder on the cluster has a file ``hold``, and cannot begin
 #: while it has a file ``broken``.
@@ -136,20 +137,16 @@ def log_in(platform: services.Platform) -> Iterator[Api]:
     api.close()
 
 
-def wait_until(
-    holds: Callable[[], Any], *, seconds: float = 90, what: Callable[[], object] = lambda: "waited"
-) -> Any:
-    """Return what ``holds`` returns, once that is true; ``what`` tells what is there instead."""
-    deadline = time.monotonic() + seconds
-    while not (found := holds()):
-        assert time.monotonic() < deadline, f"{what()} (for {seconds} s)"
-        time.sleep(0.3)
-    return found
-
-
 def finish(api: Api, dag_id: str, run_id: str, *, seconds: float = 150) -> str | None:
-    wait_until(lambda: api.run_state(dag_id, run_id) in ENDED, seconds=seconds)
-    return api.run_state(dag_id, run_id)
+    """Return how a run ended; ``seconds`` without any change are too many."""
+    seen, deadline = None, time.monotonic() + seconds
+    while (state := api.run_state(dag_id, run_id)) not in ENDED:
+        tasks = [(task.task_id, task.state, task.try_number) for task in api.tasks(dag_id, run_id)]
+        if tasks != seen:
+            seen, deadline = tasks, time.monotonic() + seconds
+        assert time.monotonic() < deadline, f"run is {state}, for {seconds} s no change in {seen}"
+        time.sleep(0.3)
+    return state
 
 
 def prepare(settings: Settings, **form: Any) -> Campaign:

@@ -23,7 +23,7 @@ from nepsbench.errors import TrackingError
 from nepsbench.tracking import log_surrogate, log_wave
 from tests.warehouse.warehouse_results import results
 
-pytestmark = [pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.timeout(900)]
 
 CAMPAIGN = "p"
 

@@ -6,11 +6,10 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,10 +23,11 @@ from include.platform.errors import PlatformError
 from include.platform.health import Health
 from include.platform.settings import ROOT, Settings
 from tests.living import is_running
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.platform,
-    pytest.mark.timeout(180),
+    pytest.mark.timeout(900),
 ]
 
 DAG = """
@@ -105,13 +105,6 @@ def mlflow_answer(platform: services.Platform, password: str | None) -> int:
 
 def running(settings: Settings) -> dict[str, int]:
     return {state.name: state.pid for state in services.status(settings) if state.pid}
-
-
-def wait_until(holds: Callable[[], bool], *, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def wait_for_end(api: AirflowApi, run_id: str) -> str | None:

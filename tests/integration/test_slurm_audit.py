@@ -13,7 +13,7 @@ from nepsbench.cluster import Cluster, ClusterFile, open_cluster
 from nepsbench.cluster.install import install
 from nepsbench.cluster.ledger import open_ledger
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
 CAMPAIGN = parse_campaign({"streams": 1, "samples": 2, "waves": "2"})
 

@@ -20,7 +20,7 @@ from nepsbench.schema import EPOCH_METRICS
 pytestmark = [
     pytest.mark.slurm,
     pytest.mark.platform,
-    pytest.mark.timeout(420),
+    pytest.mark.timeout(900),
 ]
 
 FORM = {"streams": 2, "samples": 3, "waves": "1,2", "release": "1.0.0"}

@@ -13,7 +13,7 @@ from nepsbench.cluster.install import install
 from nepsbench.cluster.ledger import open_ledger
 from nepsbench.warehouse import open_warehouse
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
 FORM = {
     "name": "searches",

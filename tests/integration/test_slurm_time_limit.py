@@ -6,7 +6,7 @@ import pytest
 
 from nepsbench.cluster import Cause, Cluster, Outcome, Phase, drive, open_ledger
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slurm, pytest.mark.timeout(900)]
 
 DEAF = "trap 'date +%s > warned' USR1; while :; do sleep 0.5; done"
 OBEDIENT = "trap 'echo saved > saved; exit 0' USR1; while :; do sleep 0.5; done"

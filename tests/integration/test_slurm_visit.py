@@ -73,7 +73,7 @@ class Site:
         return wanted, receipt.job_id
 
     def wait_for(
-        self, wanted: Submission, holds: Callable[[Answer], bool], seconds: float = 30
+        self, wanted: Submission, holds: Callable[[Answer], bool], seconds: float = 300
     ) -> Answer:
         """Visit until ``holds`` is true of the answer."""
         deadline = time.monotonic() + seconds
@@ -84,7 +84,7 @@ class Site:
             assert time.monotonic() < deadline, f"still {answer} after {seconds} s"
             time.sleep(0.3)
 
-    def ends(self, wanted: Submission, seconds: float = 30) -> list[End]:
+    def ends(self, wanted: Submission, seconds: float = 300) -> list[End]:
         """Wait until every job has ended and left the queue's work; return the markers."""
         places = [Place(wanted.token, n) for n in range(len(wanted.jobs))]
 
@@ -112,7 +112,7 @@ def text_of(wanted: Submission, name: str, index: int = 0) -> str:
     return Path(wanted.jobs[index].directory, name).read_text()
 
 
-def until(holds: Callable[[], bool], seconds: float = 30) -> None:
+def until(holds: Callable[[], bool], seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline
@@ -277,7 +277,7 @@ def test_a_requeued_job_runs_again_under_its_id(site: Site, command) -> None:
     def has_run_again(answer: Answer) -> bool:
         return answer.ends.get(Place(wanted.token, 0)) == End(0, job_id, valid=True)
 
-    site.wait_for(wanted, has_run_again, 60)
+    site.wait_for(wanted, has_run_again)
     assert text_of(wanted, "runs").startswith("x\nx\n")
 
 
@@ -440,13 +440,13 @@ def test_workers_are_warned_before_the_time_limit_and_their_exit_code_stands(
     site: Site, slow
 ) -> None:
     wanted, job_id = slow["obedient"]
-    assert site.ends(wanted, 110) == [End(3, job_id, progress=3)]
+    assert site.ends(wanted) == [End(3, job_id, progress=3)]
     assert text_of(wanted, "saved") == "saved\n"
 
 
 def test_a_job_that_is_deaf_ends_at_its_time_limit_and_says_so(site: Site, slow) -> None:
     wanted, job_id = slow["deaf"]
-    end = site.ends(wanted, 130)[0]
+    end = site.ends(wanted)[0]
     assert end.exit_code in (137, 143)
     assert (end.job_id, end.why, end.valid) == (job_id, "timeout", False)
     assert Path(wanted.jobs[0].directory, "warned").exists()
