@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
@@ -30,24 +30,26 @@ class Examples:
         groups: int64, shape (examples,), or None: examples of one number are parts of one thing,
             which is judged as a whole (the chunks of a clip, the windows of a patient). Training
             examples have none, since they are shuffled.
+        backgrounds: float32, shape (examples,), or None: how bright the background of each input
+            is, of which a recipe may add more or less.
     """
 
     inputs: NDArray[Any]
     targets: NDArray[Any]
     groups: NDArray[np.int64] | None = None
+    backgrounds: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
 
     def take(self, indices: NDArray[np.integer]) -> Examples:
         """Return the examples at ``indices``, in their order."""
-        groups = None if self.groups is None else self.groups[indices]
-        return Examples(self.inputs[indices], self.targets[indices], groups)
+        return Examples(**{name: array[indices] for name, array in self.arrays().items()})
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that there are, by name."""
-        named = {"inputs": self.inputs, "targets": self.targets}
-        return named if self.groups is None else {**named, "groups": self.groups}
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: array for name, array in named.items() if array is not None}
 
 
 @dataclass(frozen=True)

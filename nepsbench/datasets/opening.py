@@ -23,6 +23,7 @@ class SplitTensors:
     inputs: Tensor
     targets: Tensor
     groups: Tensor | None = None
+    backgrounds: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -88,9 +89,11 @@ def _open(folder: Path) -> Dataset:
 def _load_split(folder: Path, split: str) -> SplitTensors:
     """Return a split, mapped: the workers of a node share its pages until one writes to them."""
 
-    def load(part: str) -> Tensor:
+    def load(part: str) -> Tensor | None:
         path = folder / f"{split}_{part}.npy"
+        if not path.exists():
+            return None
         return torch.from_numpy(np.load(path, mmap_mode="c", allow_pickle=False))
 
-    has_groups = (folder / f"{split}_groups.npy").exists()
-    return SplitTensors(load("inputs"), load("targets"), load("groups") if has_groups else None)
+    parts = {part: load(part) for part in ("inputs", "targets", "groups", "backgrounds")}
+    return SplitTensors(**parts)  # type: ignore[arg-type]

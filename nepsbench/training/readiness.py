@@ -6,7 +6,7 @@ from nepsbench.datasets.record import DatasetRecord
 from nepsbench.spaces import Space
 from nepsbench.spaces.problem import Problem, check_problem
 from nepsbench.training.fit import fitting_recipe
-from nepsbench.training.trial_data import require_images
+from nepsbench.training.trial_data import require_inputs
 
 
 def check_ready(space: Space, recipe_name: str, record: DatasetRecord) -> None:
@@ -16,5 +16,5 @@ def check_ready(space: Space, recipe_name: str, record: DatasetRecord) -> None:
         SpecError: If trials of the space cannot be trained on the dataset by the recipe.
     """
     recipe = fitting_recipe(recipe_name, space, record.name)
-    require_images(recipe.on(record.name), record)
+    require_inputs(recipe.on(record.name), record)
     check_problem(space.name, Problem(record.shape, record.task.outputs, record.task.dense))

@@ -101,27 +101,48 @@ class ConstantSchedule(Section):
 Schedule = Annotated[CosineSchedule | StepSchedule | ConstantSchedule, Field(discriminator="kind")]
 
 
+class Masks(Section):
+    """SpecAugment: stripes of some spectrograms are masked; see ``masking``.
+
+    Attributes:
+        share: Of the inputs that are masked.
+        most: Masks of one input; at least one.
+        bands: The widest stripe of bands, as a share of all.
+        times: The widest stripe of times, likewise.
+    """
+
+    share: float = Field(gt=0, le=1)
+    most: int = Field(gt=0)
+    bands: Share
+    times: Share
+
+
 class Augmentation(Section):
-    """What is done to training images, in the order of the fields.
+    """What is done to training inputs, in the order of the fields.
 
     Attributes:
         trivial_augment: One random operation of TrivialAugment for each image.
+        background: Least and most of the multiples of its background that are added to an input
+            that is no image; None for nothing.
+        masks: Of spectrograms; None for none.
         flip: Mirror half of the images.
         crop_padding: Pixels around an image before it is cropped, at Resolution 1.
         cutout: Side of the square that is cut out of each image, in pixels at Resolution 1.
-        valid: Flip and crop the validation images, too, in each epoch anew.
+        valid: Change the validation inputs, too, in each epoch anew.
     """
 
     trivial_augment: bool | Reference = False
+    background: tuple[float, float] | None = None
+    masks: Masks | None = None
     flip: bool = False
     crop_padding: int = Field(default=0, ge=0)
     cutout: int = Field(default=0, ge=0)
     valid: bool = False
 
     @property
-    def is_none(self) -> bool:
-        """True if images stay as they are, whatever the configuration."""
-        return not (self.trivial_augment or self.flip or self.crop_padding or self.cutout)
+    def needs_images(self) -> bool:
+        """True if something is done that has a meaning for images alone."""
+        return bool(self.trivial_augment or self.flip or self.crop_padding or self.cutout)
 
 
 class ArchitectureSettings(Section):

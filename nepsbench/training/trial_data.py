@@ -16,6 +16,7 @@ from nepsbench.spaces.networks import Problem
 from nepsbench.training.augmentation import at_resolution, crop_and_flip
 from nepsbench.training.cutout import cut_out
 from nepsbench.training.draws import Draws, draw
+from nepsbench.training.masking import mask
 from nepsbench.training.placement import chosen_device, layout_of
 from nepsbench.training.randomness import generator
 from nepsbench.training.recipe import Recipe, Settings
@@ -90,6 +91,7 @@ class TrialData:
                 inputs=split.inputs[order],
                 targets=split.targets[order],
                 groups=None if split.groups is None else split.groups[order],
+                backgrounds=None if split.backgrounds is None else split.backgrounds[order],
             )
 
         valid, test = shuffled("valid", self.valid), shuffled("test", self.test)
@@ -112,13 +114,15 @@ class TrialData:
             flip=augmentation.flip,
             cutout=self.problem.shape if self._cutout else None,
             trivial_augment=self.settings.trivial_augment,
+            background=augmentation.background,
+            masks=(augmentation.masks, split.inputs.shape[1:]) if augmentation.masks else None,
             generator=random,
         )
         together = max(1, _AUGMENTED_TOGETHER // (batch_size * split.inputs[0].numel()))
         for begin in range(0, len(order), together * batch_size):
             part = draws.take(slice(begin, begin + together * batch_size))
             now = part.to(split.inputs.device)
-            inputs, targets = self._changed(split.inputs, now), split.targets[now.order]
+            inputs, targets = self._changed(split, now), split.targets[now.order]
             for start in range(0, len(now.order), batch_size):
                 batch = slice(start, start + batch_size)
                 images = self._normalised(inputs[batch])
@@ -126,8 +130,9 @@ class TrialData:
                     cut_out(images, centres=now.centres[:, batch], side=self._cutout)
                 yield images, targets[batch]
 
-    def _changed(self, inputs: Tensor, draws: Draws) -> Tensor:
+    def _changed(self, split: SplitTensors, draws: Draws) -> Tensor:
         """Return the inputs that ``draws`` name, augmented as they say."""
+        inputs = split.inputs
         if draws.operations is None:
             images = inputs.index_select(0, draws.order)
         else:
@@ -136,6 +141,11 @@ class TrialData:
             images = inputs.index_select(0, draws.order[places])
             trivial_augment_(images, chosen, levels=levels, signs=signs)
             images = images.index_select(0, places.argsort())
+        if draws.backgrounds is not None and split.backgrounds is not None:
+            added = draws.backgrounds * split.backgrounds[draws.order]
+            images += added.reshape(-1, *(1 for _ in inputs.shape[1:]))
+        if draws.masks is not None:
+            images = mask(images, draws.masks)
         if not (self._padding or self.settings.recipe.augmentation.flip):
             return at_resolution(images, self.settings.resolution)
         return crop_and_flip(
@@ -167,10 +177,10 @@ def prepare_trial_data(dataset: Dataset, settings: Settings) -> TrialData:
     """Return ``dataset`` at the trial's resolution, with its augmentation.
 
     Raises:
-        SpecError: If the recipe changes images, and the dataset holds none.
+        SpecError: If the recipe changes inputs as the dataset's cannot be changed.
     """
     record, device = dataset.record, chosen_device()
-    require_images(settings.recipe, record)
+    require_inputs(settings.recipe, record)
 
     def by_channel(values: tuple[float, ...], scale: int = 1) -> Tensor | None:
         shape = (-1, *(1 for _ in record.shape[1:]))
@@ -193,22 +203,37 @@ def prepare_trial_data(dataset: Dataset, settings: Settings) -> TrialData:
 
 
 def _moved(split: SplitTensors, device: torch.device) -> SplitTensors:
-    """Return the split with its inputs and targets on the device; itself if it is there."""
+    """Return the split with its tensors, but for groups, on the device; itself if it is there."""
     if split.inputs.device == device:
         return split
-    return replace(split, inputs=split.inputs.to(device), targets=split.targets.to(device))
+    return replace(
+        split,
+        inputs=split.inputs.to(device),
+        targets=split.targets.to(device),
+        backgrounds=None if split.backgrounds is None else split.backgrounds.to(device),
+    )
 
 
-def require_images(recipe: Recipe, record: DatasetRecord) -> None:
-    """Refuse a recipe that changes images where a dataset holds none, or other ones.
+def require_inputs(recipe: Recipe, record: DatasetRecord) -> None:
+    """Refuse a recipe that changes inputs as those of a dataset cannot be changed.
 
     Raises:
         SpecError: If it does.
     """
-    if not record.mean and not (recipe.augmentation.is_none and recipe.resolution == 1.0):
+    if not record.mean and (recipe.augmentation.needs_images or recipe.resolution != 1.0):
         raise SpecError(
             f"recipe {recipe.label} flips, crops or resizes images, dataset {record.name} holds "
             "none; choose a recipe without"
+        )
+    if recipe.augmentation.background and "train_backgrounds.npy" not in record.files:
+        raise SpecError(
+            f"recipe {recipe.label} adds backgrounds, dataset {record.name} holds none; choose a "
+            "recipe without, or remove the dataset's folder and prepare it again"
+        )
+    if recipe.augmentation.masks and (record.mean or len(record.shape) != 3):
+        raise SpecError(
+            f"recipe {recipe.label} masks spectrograms, dataset {record.name} holds none; choose "
+            "a recipe without"
         )
     constants = recipe.normalisation
     if constants is not None and len(constants.mean) != record.shape[0]:

@@ -186,7 +186,7 @@ def cosmic_members(part: str, images: int, layers: int = 3) -> dict[str, bytes]:
         stack = RANDOM.random((layers, 256, 256)).astype(np.float32)
         stack[1:] = stack[1:] > 0.9
         members[f"{part}/f435w/10760/2/{number}_1.npy"] = npy(stack)
-    members[f"{part}/f435w/10760/2/sky.npy"] = npy(np.ones(images))
+    members[f"{part}/f435w/10760/2/sky.npy"] = npy(np.arange(1, images + 1) / 8)
     members[f"{part}/f435w/10595/2/1_1.npy"] = npy(np.zeros((3, 256, 256), np.float32))
     members[f"{part}/f606w/10760/2/1_1.npy"] = npy(np.zeros((3, 256, 256), np.float32))
     return members

@@ -167,6 +167,19 @@ def test_cosmic_takes_galaxies_of_one_filter_and_crops_them(tmp_path):
     assert np.array_equal(images.inputs[1, 0], stack[0, 64:192, 64:192])
     assert np.array_equal(images.targets[1, 0], stack[1, 64:192, 64:192])
     assert not images.targets[:, 1].any()
+    assert images.backgrounds.tolist() == [1 / 8, 2 / 8]  # of the exposure its name begins with
+
+
+def test_a_sky_that_lacks_or_is_too_short_is_named(tmp_path):
+    members = files.cosmic_members("npy_train", 2)
+    sky = "npy_train/f435w/10760/2/sky.npy"
+    for content, message in ((None, f"lacks {sky}"), (np.ones(1), "2_1.npy is none of the 1")):
+        kept = {name: member for name, member in members.items() if name != sky}
+        if content is not None:
+            kept[sky] = files.npy(content)
+        (tmp_path / cosmic.TRAIN_FILE).write_bytes(files.tar_of(kept, mode="w"))
+        with pytest.raises(DatasetError, match=message):
+            cosmic.parse_archive(tmp_path, cosmic.TRAIN_FILE, "npy_train")
 
 
 def test_windows_of_a_heart_are_as_many_as_its_class_asks_for(tmp_path):

@@ -9,6 +9,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from nepsbench.training.augmentation import at_resolution, crop_and_flip
 from nepsbench.training.draws import draw
+from nepsbench.training.recipe_terms import Masks
 from nepsbench.training.trivial_augment import OPERATIONS, trivial_augment_
 
 AFFINE = Image.Transform.AFFINE
@@ -127,11 +128,20 @@ def test_the_draws_of_a_part_are_those_of_its_images():
 
     order = torch.randperm(50, generator=drawn())
     draws = draw(
-        order, padding=4, flip=True, cutout=(3, 8, 8), trivial_augment=True, generator=drawn()
+        order,
+        padding=4,
+        flip=True,
+        cutout=(3, 8, 8),
+        trivial_augment=True,
+        background=(0.0, 2.0),
+        masks=(Masks(share=0.5, most=2, bands=0.2, times=0.2), (1, 96, 101)),
+        generator=drawn(),
     )
     part = draws.take(slice(10, 20))
     assert torch.equal(part.order, order[10:20])
     assert torch.equal(part.operations, draws.operations[:, 10:20])
+    assert torch.equal(part.backgrounds, draws.backgrounds[10:20])
+    assert torch.equal(part.masks, draws.masks[..., 10:20])
     assert 0 < draws.flips.sum() < 50
     assert draws.offsets.unique().tolist() == list(range(9))
     assert torch.equal(part.centres, draws.centres[:, 10:20])

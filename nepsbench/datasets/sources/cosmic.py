@@ -23,6 +23,8 @@ from nepsbench.errors import DatasetError
 
 TRAIN_FILE, TEST_FILE = "deepCR.ACS-WFC.train.tar", "deepCR.ACS-WFC.test.tar"
 _FILTER = "f435w"
+#: Of each visit: how bright the sky of each exposure is.
+_SKY = "sky.npy"
 #: Programmes and visits whose field is a galaxy.
 GALAXIES = frozenset(
     {
@@ -45,14 +47,15 @@ ABOUT = About(
     task=TASK,
     sizes=(4_347, 483, _TEST),
     files=f"`{TRAIN_FILE}` and `{TEST_FILE}`, or their content (`npy_train`, `npy_test`)",
-    steps=f"filter {_FILTER}, fields of galaxies; the square from row and column {_START}",
+    steps=f"filter {_FILTER}, fields of galaxies; the square from row and column {_START}; the "
+    "sky's brightness of each, of which recipes add -0.9 to 3 times to training and validation "
+    "images",
     split="NAS-Bench-360's sizes: the last tenth of the training images, by their paths, is valid",
     publication="Zhang and Bloom, ApJ 889, 2020",
     licence="CC BY 4.0",
-    trap="NAS-Bench-360 lists files in the disk's order, crops at random, adds -0.9 to 3 times the "
-    "sky to training and validation images (left out here), and calls AUROC what is the mean of "
-    "two rates at one threshold: its figures are not comparable with this metric, the area itself. "
-    "Ignored places add ln 2 each to the loss, as published",
+    trap="NAS-Bench-360 lists files in the disk's order, crops at random, and calls AUROC what is "
+    "the mean of two rates at one threshold: its figures are not comparable with this metric, the "
+    "area itself. Ignored places add ln 2 each to the loss, as published",
 )
 
 
@@ -129,6 +132,8 @@ def _content(tar: tarfile.TarFile, member: tarfile.TarInfo, origin: Path) -> byt
 def _examples(contents: Contents, *, origin: Path) -> Examples:
     chosen = sorted(path for path in contents if _is_wanted(path))
     inputs = np.empty((len(chosen), 1, _CROP, _CROP), np.float32)
+    backgrounds = np.empty(len(chosen), np.float32)
+    skies: dict[str, NDArray[Any]] = {}
     targets = np.zeros((len(chosen), 2, _CROP, _CROP), np.uint8)
     for index, path in enumerate(chosen):
         where = f"{origin}: {path}"
@@ -140,7 +145,30 @@ def _examples(contents: Contents, *, origin: Path) -> Examples:
         crop = layers[:, _START:end, _START:end]
         inputs[index, 0] = crop[0]
         targets[index, : len(crop) - 1] = crop[1:] > 0.5
-    return Examples(inputs, targets)
+        visit = path.rpartition("/")[0]
+        if visit not in skies:
+            skies[visit] = _skies(contents, visit, origin=origin)
+        backgrounds[index] = _sky(skies[visit], path, origin=origin)
+    return Examples(inputs, targets, backgrounds=backgrounds)
+
+
+def _skies(contents: Contents, visit: str, *, origin: Path) -> NDArray[Any]:
+    """Return how bright the sky of each exposure of a visit is."""
+    path = f"{visit}/{_SKY}"
+    if path not in contents:
+        raise DatasetError(f"{origin}: lacks {path}; get the published archive again")
+    return parse_npy(contents[path](), origin=f"{origin}: {path}").ravel()
+
+
+def _sky(skies: NDArray[Any], path: str, *, origin: Path) -> float:
+    """Return the sky of one image, whose name begins with the number of its exposure, from 1."""
+    number = path.rpartition("/")[2].partition("_")[0]
+    if not (number.isdecimal() and 1 <= int(number) <= len(skies)):
+        raise DatasetError(
+            f"{origin}: {path} is none of the {len(skies)} exposures of its {_SKY}; get the "
+            "published archive again"
+        )
+    return float(skies[int(number) - 1])
 
 
 def _is_wanted(path: str) -> bool:
@@ -151,5 +179,5 @@ def _is_wanted(path: str) -> bool:
         and parts[1] == _FILTER
         and f"{parts[2]}_{parts[3]}" in GALAXIES
         and parts[4].endswith(".npy")
-        and parts[4] != "sky.npy"
+        and parts[4] != _SKY
     )

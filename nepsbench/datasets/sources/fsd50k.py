@@ -40,9 +40,9 @@ ABOUT = About(
     publication="Fonseca et al., arXiv:2010.00475",
     licence="CC BY 4.0; clips CC0, CC BY, CC BY-NC or CC Sampling+",
     trap="sizes are clips: of a training clip one chunk is taken, drawn once (published: drawn "
-    "anew in each epoch); of the others all, and their logits averaged. Background noise (3 of 4 "
-    "chunks) and masks of bands and times (half of them) are not added. Needs some 15 GB of disk "
-    "while it is prepared",
+    "anew in each epoch); of the others all, and their logits averaged. Masks of bands and times "
+    "are the recipes' part; background noise, published for 3 of 4 chunks, is not added: its "
+    "sounds are not among the published files. Needs some 15 GB of disk while it is prepared",
     also="a folder of wav files and a `clips.csv` (`fname`, `labels` with commas between, `split`: "
     "train, valid or test)",
 )
