@@ -175,6 +175,13 @@ def store_few(root: Path) -> None:
         images = random.integers(256, size=(count, 1, 8, 8), dtype=np.uint8)
         return Examples(images // (1 + labels[:, None, None, None]).astype(np.uint8), labels)
 
+    def skies(count: int) -> Examples:
+        hits = (random.random((count, 2, 8, 8)) < 0.2).astype(np.uint8)
+        return Examples(floats(count, 1, 8, 8), hits, backgrounds=floats(count))
+
+    def sounds(count: int) -> Examples:
+        return Examples(floats(count, 1, 8, 8), random.integers(2, size=(count, 5), dtype=np.uint8))
+
     def long_sequences(count: int) -> Examples:
         labels = (random.random((count, 5)) < 0.3).astype(np.float32)
         return Examples(floats(count, 4, 168), labels)
@@ -184,6 +191,8 @@ def store_few(root: Path) -> None:
         ("deepsea", long_sequences, Task("binary_cross_entropy", "auroc_error", outputs=5)),
         ("ninapro_db5", some, classes),
         ("ecg", sequences, classes),
+        ("cosmic", skies, Task("masked_binary_cross_entropy", "auroc_error", 1, dense=True)),
+        ("fsd50k", sounds, Task("binary_cross_entropy", "map_error", outputs=5)),
         ("darcy_flow", maps, Task("relative_l2", "rel_l2", outputs=1, dense=True)),
     ):
         values = "pixels" if kind is some else "numbers"
