@@ -238,3 +238,41 @@ def test_what_nobody_wants_is_cancelled_however_it_ends() -> None:
 
 def test_facts_have_no_defaults_that_could_be_taken_for_answers() -> None:
     assert set(vars(Facts()).values()) == {None, False, ""}
+
+
+def test_a_success_says_what_was_done_and_nothing_that_was_feared_before() -> None:
+    feared = attempt(reason="Resources", said="killed", misses=1)
+    done = look(feared, end=End(0, "7", progress=12, valid=True))
+    assert (done.exit_code, done.progress, done.reason, done.said) == (0, 12, "", "")
+    assert (done.misses, done.ended) == (0, NOW)
+
+
+def test_since_tells_when_the_queues_word_changed() -> None:
+    known = look(attempt(native="PENDING"), NOW + 5, rows=(row("RUNNING"),))
+    assert known.since == NOW + 5
+    assert look(known, NOW + 9, rows=(row("RUNNING"),)).since == NOW + 5
+
+
+@pytest.mark.parametrize(
+    ("known", "rows"),
+    [
+        (attempt(misses=1), (row("NODE_FAIL"),)),
+        (attempt(phase=Phase.MISSING, misses=5, since=NOW - 60), ()),
+    ],
+)
+def test_whatever_the_queue_says_of_a_failure_its_last_words_are_asked_for(
+    known: Attempt, rows: tuple[Row, ...]
+) -> None:
+    judgement = judge(known, Sight(healthy=True, rows=rows), NOW, PATIENCE)
+    assert judgement.examine
+    assert judgement.attempt.is_open
+    closed = look(known, rows=rows, finding=FOUND)
+    assert (closed.is_open, closed.said) == (False, "its last words")
+
+
+def test_a_cancelled_job_has_no_last_words_to_wait_for() -> None:
+    judgement = judge(
+        attempt(misses=1), Sight(healthy=True, rows=(row("CANCELLED"),)), NOW, PATIENCE
+    )
+    assert not judgement.examine
+    assert judgement.attempt.phase is Phase.CANCELLED
