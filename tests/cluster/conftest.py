@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from slurm_site import Site
 
 from nepsbench.cluster import (
     Answer,
@@ -49,6 +50,22 @@ def make_job(cluster: Cluster):
         return Job(key, folder, ("bash", "-c", script), resources, manifests)
 
     return make
+
+
+@pytest.fixture
+def make_site(tmp_path: Path) -> Callable[..., Site]:
+    def make(**changes: object) -> Site:
+        return Site(tmp_path, **changes)
+
+    return make
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site]) -> Site:
+    """A site whose sbatch says 77 and whose queue is empty."""
+    made = make_site()
+    made.fake("sbatch", "echo 77")
+    return made
 
 
 @dataclass

@@ -99,6 +99,18 @@ class Site:
         return self.run(f"exec bash {job}", **names, **variables).exit_code
 
 
+def row(
+    job_id: str, state: str = "PENDING", name: str = f"nb-{TOKEN}", indices: str = "N/A"
+) -> str:
+    """Return the command that tells a row of the queue."""
+    return f"echo 'queue|{job_id}|{indices}|{state}|None||N/A|{name}'"
+
+
+def put(path: Path, text: str = "") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
 def answer_to(script: str, body: str, *, code: int = 0, noise: str = "", stderr: str = ""):
     """Return what a shell gives back whose script printed ``body``."""
     nonce = script.partition("BEGIN-")[2].partition("\n")[0]

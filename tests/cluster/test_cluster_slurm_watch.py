@@ -2,39 +2,11 @@
 
 import shlex
 import time
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from slurm_site import NASTY, TOKEN, Site, submission
+from slurm_site import NASTY, TOKEN, Site, put, row, submission
 
 from nepsbench.cluster import LogTail, Orders, Place, Target
-
-
-@pytest.fixture
-def make_site(tmp_path: Path) -> Callable[..., Site]:
-    def make(**changes: object) -> Site:
-        return Site(tmp_path, **changes)
-
-    return make
-
-
-@pytest.fixture
-def site(make_site: Callable[..., Site]) -> Site:
-    """A site whose sbatch says 77 and whose queue is empty."""
-    made = make_site()
-    made.fake("sbatch", "echo 77")
-    return made
-
-
-def row(job_id: str, state: str = "PENDING", name: str = f"nb-{TOKEN}", indices: str = "N/A"):
-    return f"echo 'queue|{job_id}|{indices}|{state}|None||N/A|{name}'"
-
-
-def put(path: Path, text: str = "") -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-
 
 # Several clusters
 

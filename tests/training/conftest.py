@@ -11,6 +11,7 @@ import pytest
 from training_jobs import Trial
 
 from nepsbench.datasets import prepare
+from nepsbench.training import live
 
 
 @pytest.fixture(scope="session")
@@ -46,3 +47,17 @@ def make_job(tmp_path: Path, datasets_root: Path) -> Callable[..., Path]:
         return folder
 
     return make
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Return the list of the spans that are really trained by a live trial: from, until."""
+    spans: list[tuple[int, int]] = []
+    true = live.train_epochs
+
+    def train_epochs(state: Any, data: Any, **options: Any) -> Any:
+        spans.append((state.epoch, options["until"]))
+        return true(state, data, **options)
+
+    monkeypatch.setattr(live, "train_epochs", train_epochs)
+    return spans

@@ -9,7 +9,6 @@ from training_jobs import facts, trial
 from nepsbench.errors import CorruptedFileError, StorageError
 from nepsbench.journal import JournalWriter
 from nepsbench.schema import METRICS_BY_NAME
-from nepsbench.training import live as live_module
 from nepsbench.training.live import LiveTrial, open_terms
 from nepsbench.training.loop import DivergedError
 from nepsbench.training.recipe import Settings
@@ -47,20 +46,6 @@ def assert_same_weights(network, expected):
     found = network.state_dict()
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], expected[name]) for name in expected)
-
-
-@pytest.fixture
-def counted(monkeypatch):
-    """Return the list of the spans that were really trained."""
-    spans = []
-    true = live_module.train_epochs
-
-    def train_epochs(state, data, **options):
-        spans.append((state.epoch, options["until"]))
-        return true(state, data, **options)
-
-    monkeypatch.setattr(live_module, "train_epochs", train_epochs)
-    return spans
 
 
 def test_training_in_parts_equals_training_at_once_and_a_worker(terms, at_once, make_job, counted):

@@ -14,7 +14,6 @@ from nepsbench.client.live import LiveBenchmark
 from nepsbench.errors import SpecError
 from nepsbench.release import build_release
 from nepsbench.schema import METRICS_BY_NAME
-from nepsbench.training import live as live_module
 from nepsbench.training.recipe import Settings
 from nepsbench.training.worker import run_worker
 from tests.tiny_benchmark import INFO, NAME, configurations, epochs_of, epochs_table, trials_table
@@ -29,20 +28,6 @@ ASKED = {"space": "nepsbench101", "dataset": "digits"}
 
 def exact(row):
     return {n: v for n, v in row.items() if n != "epoch" and METRICS_BY_NAME[n].reproducible}
-
-
-@pytest.fixture
-def counted(monkeypatch):
-    """Return the list of the spans that were really trained."""
-    spans = []
-    true = live_module.train_epochs
-
-    def train_epochs(state, data, **options):
-        spans.append((state.epoch, options["until"]))
-        return true(state, data, **options)
-
-    monkeypatch.setattr(live_module, "train_epochs", train_epochs)
-    return spans
 
 
 @pytest.fixture
