@@ -25,6 +25,8 @@ def exact_arithmetic(recipe: Recipe) -> Iterator[None]:
     threads = torch.get_num_threads()
     deterministic = torch.are_deterministic_algorithms_enabled()
     filling = _memory.fill_uninitialized_memory
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
     torch.set_num_threads(recipe.threads)
     torch.use_deterministic_algorithms(True)
     # Filling finds reads of uninitialised memory; our operations make none, and it costs time.
@@ -35,4 +37,5 @@ def exact_arithmetic(recipe: Recipe) -> Iterator[None]:
     finally:
         _memory.fill_uninitialized_memory = filling
         torch.use_deterministic_algorithms(deterministic)
+        torch.set_float32_matmul_precision(precision)
         torch.set_num_threads(threads)

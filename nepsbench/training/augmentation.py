@@ -6,36 +6,51 @@ Images are ordered by how they are cropped, so that one copy crops all that are 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from nepsbench.training.resizing import resized, resized_crops
 
 
 def crop_and_flip(
-    images: Tensor, *, offsets: Tensor, flips: Tensor, padding: int, resolution: float
+    images: Tensor,
+    which: Tensor,
+    *,
+    offsets: Tensor,
+    flips: Tensor,
+    padding: int,
+    resolution: float,
 ) -> Tensor:
-    """Pad images with black, crop them to their size, resize them, and mirror some.
+    """Pad some of ``images`` with black, crop them to their size, resize them, and mirror some.
 
     Published pipelines mirror first. Since no offset is likelier than its opposite, that makes no
     difference, and what is resized already is smaller.
 
     Args:
         images: uint8, shape (images, channels, height, width).
-        offsets: First row and column of each crop in the padded image, shape (2, images).
-        flips: Which to mirror, bool, shape (images,).
+        which: Places in ``images``, shape (crops,).
+        offsets: First row and column of each crop in its padded image, shape (2, crops).
+        flips: Which to mirror, bool, shape (crops,).
         padding: Pixels on each side.
         resolution: New height and width, in shares of the old.
+
+    Returns:
+        Pixels of 0 to 255: uint8 at full resolution, else floats.
     """
+    if resolution != 1.0:
+        size = _scaled(images, resolution)
+        return resized_crops(
+            images, which, offsets=offsets, flips=flips, padding=padding, size=size
+        )
     side = 2 * padding + 1
     kind = (flips * side + offsets[0]) * side + offsets[1]
     order = kind.argsort(stable=True)
     ends = torch.bincount(kind, minlength=2 * side**2).cumsum(0).tolist()
-    ordered = images.index_select(0, order)
+    ordered = images.index_select(0, which[order])
     if padding:
         ordered = _cropped(ordered, ends, padding=padding)
-    small = at_resolution(ordered, resolution)
-    mirrored = small[ends[side**2 - 1] :]
+    mirrored = ordered[ends[side**2 - 1] :]
     mirrored.copy_(mirrored.flip(3))
-    return small.index_select(0, order.argsort())
+    return ordered.index_select(0, order.argsort())
 
 
 def _cropped(images: Tensor, ends: list[int], *, padding: int) -> Tensor:
@@ -63,13 +78,11 @@ def _overlap(shift: int, size: int) -> tuple[slice, slice]:
 def at_resolution(images: Tensor, resolution: float) -> Tensor:
     """Return uint8 images with height and width scaled by ``resolution``, antialiased bilinear.
 
-    On the CPU the pixels are those of Pillow; but where one row or column is left, which torch 2.13
-    gets wrong for bytes, they are rounded from floats, as they are elsewhere.
+    What is resized has its channels last.
     """
-    if resolution == 1.0:
-        return images
-    size = [max(1, int(resolution * n)) for n in images.shape[-2:]]
-    if images.device.type == "cpu" and min(size) > 1:
-        return F.interpolate(images, size=size, mode="bilinear", antialias=True)
-    scaled = F.interpolate(images.float(), size=size, mode="bilinear", antialias=True)
-    return scaled.round_().clamp_(0, 255).to(torch.uint8)
+    return images if resolution == 1.0 else resized(images, _scaled(images, resolution))
+
+
+def _scaled(images: Tensor, resolution: float) -> tuple[int, int]:
+    height, width = (max(1, int(resolution * size)) for size in images.shape[-2:])
+    return height, width

@@ -34,14 +34,19 @@ def equalized(images: Tensor) -> Tensor:
     below = histogram.cumsum(1).sub_(histogram)
     table = below.add_((step / 2).floor_()).div_(step.clamp_min(1)).floor_().clamp_(max=255)
     table = torch.where(step > 0, table, torch.arange(256.0, device=images.device))
-    return table.to(torch.uint8).flatten().index_select(0, places).reshape(images.shape)
+    return as_bytes(table).flatten().index_select(0, places).reshape(images.shape)
+
+
+def as_bytes(values: Tensor) -> Tensor:
+    """Return floats of 0 to 255 without their fractions; by way of int16, the processor can."""
+    return values.to(torch.int16).to(torch.uint8)
 
 
 def solarized(images: Tensor, strength: Tensor) -> Tensor:
     """Invert what is at least as bright as a threshold, which falls with ``strength`` (0 to 1)."""
-    last = 255 - (256 * strength).floor()
-    inverted = (images > last.clamp(min=0).to(torch.uint8)) | (last < 0)
-    return images ^ inverted.view(torch.uint8).neg()
+    last = 255 - (256 * strength).floor().to(torch.int16)
+    below = last - images  # negative where it is brighter: then all bits of the shifted are 1
+    return images ^ (below >> 15).to(torch.uint8)
 
 
 def posterized(images: Tensor, strength: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ Batch = tuple[Tensor, Tensor]
 _SLICE = 4096
 #: So many bytes of images are augmented together, if they are several batches: each step of it has
 #: a price of its own.
-_AUGMENTED_TOGETHER = 1 << 22
+_AUGMENTED_TOGETHER = 1 << 23
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ class TrialData:
         train: As the dataset has it.
         valid: At the trial's resolution; as the dataset has it if it is augmented.
         test: At the trial's resolution.
-        mean: By channel, of pixels 0..255; None for inputs that are not normalised.
-        std: By channel, likewise.
+        mean: Of pixels 0..255, in the shape of an input, or of one place where that is as fast;
+            None for inputs that are not normalised.
+        std: Likewise.
     """
 
     task: Task
@@ -132,29 +133,28 @@ class TrialData:
 
     def _changed(self, split: SplitTensors, draws: Draws) -> Tensor:
         """Return the inputs that ``draws`` name, augmented as they say."""
-        inputs = split.inputs
-        if draws.operations is None:
-            images = inputs.index_select(0, draws.order)
-        else:
+        images, which = split.inputs, draws.order
+        if draws.operations is not None:
             places = draws.operations[0].argsort(stable=True)
             chosen, levels, signs = draws.operations[:, places]
-            images = inputs.index_select(0, draws.order[places])
+            images, which = images.index_select(0, which[places]), places.argsort()
             trivial_augment_(images, chosen, levels=levels, signs=signs)
-            images = images.index_select(0, places.argsort())
+        if self._padding or self.settings.recipe.augmentation.flip:
+            return crop_and_flip(
+                images,
+                which,
+                offsets=draws.offsets,
+                flips=draws.flips,
+                padding=self._padding,
+                resolution=self.settings.resolution,
+            )
+        images = images.index_select(0, which)
         if draws.backgrounds is not None and split.backgrounds is not None:
             added = draws.backgrounds * split.backgrounds[draws.order]
-            images += added.reshape(-1, *(1 for _ in inputs.shape[1:]))
+            images += added.reshape(-1, *(1 for _ in images.shape[1:]))
         if draws.masks is not None:
             images = mask(images, draws.masks)
-        if not (self._padding or self.settings.recipe.augmentation.flip):
-            return at_resolution(images, self.settings.resolution)
-        return crop_and_flip(
-            images,
-            offsets=draws.offsets,
-            flips=draws.flips,
-            padding=self._padding,
-            resolution=self.settings.resolution,
-        )
+        return at_resolution(images, self.settings.resolution)
 
     @property
     def _padding(self) -> int:
@@ -182,21 +182,28 @@ def prepare_trial_data(dataset: Dataset, settings: Settings) -> TrialData:
     record, device = dataset.record, chosen_device()
     require_inputs(settings.recipe, record)
 
-    def by_channel(values: tuple[float, ...], scale: int = 1) -> Tensor | None:
-        shape = (-1, *(1 for _ in record.shape[1:]))
-        if not values:
-            return None
-        return torch.tensor(values, device=device).mul_(scale).reshape(shape)
-
     recipe = settings.recipe
     constants = recipe.normalisation
     valid = _moved(dataset.valid, device)
+    test = _resized(_moved(dataset.test, device), settings.resolution)
+
+    def by_channel(values: tuple[float, ...], scale: int = 1) -> Tensor | None:
+        if not values:
+            return None
+        shape = (1, -1, *(1 for _ in record.shape[1:]))
+        constant = torch.tensor(values, device=device).mul_(scale).reshape(shape)
+        if settings.resolution == 1.0:
+            return constant
+        # What was resized has its channels last, where the constants of one place are few.
+        whole = constant.expand(1, *test.inputs.shape[1:])
+        return whole.contiguous(memory_format=layout_of(whole))
+
     return TrialData(
         task=dataset.task,
         settings=settings,
         train=_moved(dataset.train, device),
         valid=valid if recipe.augmentation.valid else _resized(valid, settings.resolution),
-        test=_resized(_moved(dataset.test, device), settings.resolution),
+        test=test,
         mean=by_channel(record.mean, 255) if constants is None else by_channel(constants.mean),
         std=by_channel(record.std, 255) if constants is None else by_channel(constants.std),
     )

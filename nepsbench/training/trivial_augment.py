@@ -18,6 +18,7 @@ from torch import Tensor
 from nepsbench.training.pixel_operations import (
     MOVES,
     STRENGTHS,
+    as_bytes,
     equalized,
     moved,
     posterized,
@@ -59,7 +60,7 @@ def trivial_augment_(images: Tensor, chosen: Tensor, *, levels: Tensor, signs: T
         which = chosen[now] - OPERATIONS.index(MOVES[0])
         images[now] = moved(images[now], which, steps=(levels * signs)[now])
     if now := places.get("autocontrast"):
-        images[now] = _stretched(images[now].float())
+        images[now] = as_bytes(_stretched(images[now].float()))
     if now := _together(places, _BLENDS):
         full = images[now].float()
         start = torch.empty_like(full)
@@ -67,7 +68,8 @@ def trivial_augment_(images: Tensor, chosen: Tensor, *, levels: Tensor, signs: T
             if name in places:
                 own = slice(places[name].start - now.start, places[name].stop - now.start)
                 start[own] = without(full[own])
-        images[now] = start.lerp_(full, 0.1 + 1.8 * strength[now]).clamp_(0, 255)
+        blended = start.lerp_(full, 0.1 + 1.8 * strength[now]).clamp_(0, 255)
+        images[now] = as_bytes(blended)
 
 
 def _together(places: dict[str, slice], names: Sequence[str]) -> slice | None:

@@ -7,9 +7,11 @@ import pytest
 import torch
 from PIL import Image, ImageEnhance, ImageOps
 
+from nepsbench.training import resizing
 from nepsbench.training.augmentation import at_resolution, crop_and_flip
 from nepsbench.training.draws import draw
 from nepsbench.training.recipe_terms import Masks
+from nepsbench.training.resizing import resized_crops
 from nepsbench.training.trivial_augment import OPERATIONS, trivial_augment_
 
 AFFINE = Image.Transform.AFFINE
@@ -88,6 +90,7 @@ def test_an_image_is_padded_cropped_and_then_mirrored():
     images = torch.arange(2 * 9, dtype=torch.uint8).reshape(2, 1, 3, 3) + 1
     found = crop_and_flip(
         images,
+        torch.arange(2),
         offsets=torch.tensor([[0, 1], [2, 1]]),
         flips=torch.tensor([True, False]),
         padding=1,
@@ -107,19 +110,20 @@ def test_crops_mirror_images_and_sizes_are_pillows(size, padding, resolution):
     images = torch.randint(256, (count, 3, *size), dtype=torch.uint8, generator=random)
     offsets = torch.randint(0, 2 * padding + 1, (2, count), generator=random)
     flips = torch.rand(count, generator=random) < 0.5
+    which = torch.randperm(count, generator=random)
     found = crop_and_flip(
-        images, offsets=offsets, flips=flips, padding=padding, resolution=resolution
+        images, which, offsets=offsets, flips=flips, padding=padding, resolution=resolution
     )
     height, width = size
     for k, (row, column) in enumerate(offsets.T.tolist()):
-        image = Image.fromarray(images[k].permute(1, 2, 0).numpy())
+        image = Image.fromarray(images[which[k]].permute(1, 2, 0).numpy())
         image = ImageOps.expand(image, border=padding)
         image = image.crop((column, row, column + width, row + height))
         new_size = max(1, int(width * resolution)), max(1, int(height * resolution))
         image = image.resize(new_size, Image.Resampling.BILINEAR)
         image = ImageOps.mirror(image) if flips[k] else image
         off = found[k].permute(1, 2, 0).numpy() - np.asarray(image, dtype=int)
-        assert np.abs(off).max() <= (1 if min(new_size) == 1 else 0)
+        assert not off.any()
 
 
 def test_the_draws_of_a_part_are_those_of_its_images():
@@ -157,3 +161,37 @@ def test_resizing_keeps_means_and_full_resolution_keeps_every_pixel():
         small = at_resolution(images, resolution)
         assert small.shape == (3, 3, size, size)
         assert small.float().mean() == pytest.approx(images.float().mean(), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("size", "resolution"),
+    [((32, 32), 0.25), ((150, 150), 0.25), ((28, 60), 0.5), ((64, 40), 0.1), ((7, 9), 1.5)],
+)
+def test_every_pixel_of_a_resized_image_is_torchs_and_nearly_pillows(size, resolution):
+    random = torch.Generator().manual_seed(1)
+    images = torch.randint(256, (3, 3, *size), dtype=torch.uint8, generator=random)
+    images[2] = 255 * (images[2] > 127)  # as bright and as dark as can be
+    height, width = (int(resolution * side) for side in size)
+    found = at_resolution(images, resolution)
+    if torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512"):  # elsewhere torch uses floats
+        shape = {"size": (height, width), "mode": "bilinear", "antialias": True}
+        assert torch.equal(found, torch.nn.functional.interpolate(images, **shape))
+    for image, small in zip(images, found, strict=True):
+        pillow = Image.fromarray(image.permute(1, 2, 0).numpy())
+        expected = np.asarray(pillow.resize((width, height), Image.Resampling.BILINEAR))
+        off = np.abs(small.permute(1, 2, 0).numpy() - expected.astype(int))
+        assert off.max() <= 1
+        assert (off > 0).mean() < 0.02
+
+
+def test_images_are_resized_alike_however_many_are_taken_together(monkeypatch):
+    images = torch.randint(256, (9, 3, 12, 12), dtype=torch.uint8)
+    draws = {"offsets": torch.ones(2, 9, dtype=torch.int64), "flips": torch.arange(9) % 2 == 0}
+    expected = (
+        at_resolution(images, 0.5),
+        resized_crops(images, torch.arange(9), **draws, padding=1, size=(6, 6)),
+    )
+    monkeypatch.setattr(resizing, "_TOGETHER", 2 * images[0].numel())
+    found = resized_crops(images, torch.arange(9), **draws, padding=1, size=(6, 6))
+    assert torch.equal(at_resolution(images, 0.5), expected[0])
+    assert torch.equal(found, expected[1])
