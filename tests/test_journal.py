@@ -1,3 +1,5 @@
+import errno
+import fcntl
 import os
 import subprocess
 import sys
@@ -101,3 +103,42 @@ def test_results_that_are_a_file_are_one_line(tmp_path):
     (tmp_path / "results").write_text("")
     with pytest.raises(StorageError, match=r"w\.journal: cannot be written: "):
         JournalWriter(tmp_path / "results" / "w.journal")
+
+
+@pytest.mark.parametrize("kept", [0, 2])
+def test_a_torn_record_that_is_longer_than_a_block_is_cut_off(tmp_path, kept):
+    path = tmp_path / "w.journal"
+    whole = b"".join(encode_record(record) for record in RECORDS[:kept])
+    path.write_bytes(whole + b"x" * 10_000)
+    with JournalWriter(path) as journal:
+        assert journal.length == len(whole)
+    assert list(read_journal(path)) == RECORDS[:kept]
+
+
+def test_a_journals_folder_is_made_and_each_record_is_on_the_disk_when_it_is_appended(
+    tmp_path, monkeypatch
+):
+    sizes = []
+    path = tmp_path / "a" / "b" / "w.journal"
+    monkeypatch.setattr(os, "fsync", lambda descriptor: sizes.append(os.fstat(descriptor).st_size))
+    with JournalWriter(path) as journal:
+        for record in RECORDS[:2]:
+            journal.append(record)
+    first, second = (len(encode_record(record)) for record in RECORDS[:2])
+    assert sizes == [first, first + second]
+
+
+def refuse(number):
+    def flock(*_):
+        raise OSError(number, os.strerror(number))
+
+    return flock
+
+
+def test_a_file_system_without_locks_is_one_line_that_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(fcntl, "flock", refuse(errno.ENOLCK))
+    with pytest.raises(StorageError, match=r"keeps no locks .*; mount it with flock"):
+        JournalWriter(tmp_path / "w.journal")
+    monkeypatch.setattr(fcntl, "flock", refuse(errno.EIO))
+    with pytest.raises(OSError, match="Input/output error"):  # no remedy that we could tell
+        JournalWriter(tmp_path / "w.journal")

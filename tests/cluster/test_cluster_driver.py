@@ -322,3 +322,25 @@ def test_a_site_that_forbids_held_jobs_runs_a_late_duplicate_no_further_than_its
     bench.site.begin(bench.site.tasks[1])
     assert [task.state for task in bench.site.tasks] == ["RUNNING", "FAILED"]
     assert len(bench.site.runs) == 1
+
+
+def test_a_job_whose_fate_is_unsure_is_looked_for_often_however_quiet_it_was(bench: Bench) -> None:
+    bench.want("a")
+    bench.tick()
+    bench.site.begin(bench.site.tasks[0])
+    bench.tick()
+    seldom = bench.tick(seconds=2000).next_in
+    bench.site.tasks.clear()
+    often = [bench.tick(seconds=2000).next_in for _ in range(2)]
+    assert seldom > 10 * max(often)
+    assert bench.ledger.latest(["a"])["a"].phase is Phase.MISSING
+
+
+def test_the_site_is_asked_for_its_limits_once_an_hour(bench: Bench) -> None:
+    bench.want("a")
+    bench.tick()
+    bench.tick()
+    bench.tick(seconds=3500)
+    bench.tick(seconds=200)
+    bench.tick()
+    assert [orders.facts for orders in bench.visits] == [True, False, False, True, False]
