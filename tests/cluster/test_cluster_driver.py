@@ -34,6 +34,12 @@ class Bench:
         return Driver(self.cluster, Ledger(self.path), clock=lambda: self.now,
                       patience=patience, random=Random(0))  # fmt: skip
 
+    def visit_every(self, seconds: float) -> None:
+        """Let a new driver visit so often at most."""
+        self.cluster.file = self.cluster.file.model_copy(update={"poll_interval": seconds})
+        self.driver.release()
+        self.driver = self.new_driver()
+
     def _count(self, orders: Orders):
         self.visits.append(orders)
         return self._visit(orders)
@@ -251,6 +257,19 @@ def test_one_driver_drives_until_it_is_silent_for_too_long(bench: Bench) -> None
     assert bench.tick().leads
 
 
+def test_a_driver_that_waits_for_its_next_visit_keeps_the_lease(bench: Bench) -> None:
+    bench.visit_every(LEASE)
+    bench.want("a")
+    bench.tick()
+    bench.site.begin(bench.site.tasks[0])
+    bench.tick()
+    assert bench.tick(seconds=12 * LEASE).next_in > LEASE
+    bench.now += LEASE / 2
+    assert not bench.driver.is_due()
+    bench.now += LEASE / 2 + 1
+    assert not bench.new_driver().tick().leads
+
+
 def test_a_driver_that_was_frozen_in_a_visit_writes_nothing(bench: Bench) -> None:
     bench.want("a")
     other, visit = bench.new_driver(), bench.cluster.visit
@@ -290,6 +309,16 @@ def test_something_new_is_due_at_once_and_nothing_else_before_its_time(bench: Be
     assert bench.driver.is_due()
     bench.tick()
     bench.now += tick.next_in
+    assert bench.driver.is_due()
+
+
+def test_what_a_visit_has_seen_is_not_new_any_more(bench: Bench) -> None:
+    bench.visit_every(60)
+    bench.want("a")
+    bench.tick()
+    bench.now += 2
+    assert not bench.driver.is_due()
+    bench.want("b")
     assert bench.driver.is_due()
 
 
