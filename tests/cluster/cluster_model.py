@@ -68,6 +68,7 @@ class Site:
     answers: bool = True
     holds: bool = True
     number: int = 100
+    clock: int = 0
 
     # -- what the visit's script does ----------------------------------------------------------
 
@@ -82,7 +83,7 @@ class Site:
         ends = {p: end for p, end in self.ends.items() if p.token in orders.watch}
         rows = tuple(self._rows()) if self.answers else None
         facts = Facts(max_array_size=3, message_timeout=5) if orders.facts else None
-        return Answer(0, rows, "", receipts, ends, None, findings, {}, facts)
+        return Answer(self.clock, rows, "", receipts, ends, None, findings, {}, facts)
 
     def submit(self, submission: Submission) -> Receipt:
         """What the script does for one submission, under its lock."""

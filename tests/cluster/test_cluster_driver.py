@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from nepsbench.cluster.attempt import Cause, Outcome
-from nepsbench.cluster.conversation import Orders, Receipt, Submission, Verdict
+from nepsbench.cluster.conversation import Facts, Orders, Receipt, Submission, Verdict
 from nepsbench.cluster.driver import LEASE, Driver
 from nepsbench.cluster.interface import Job, Phase, Resources
 from nepsbench.cluster.judgement import Patience
@@ -373,3 +373,55 @@ def test_the_site_is_asked_for_its_limits_once_an_hour(bench: Bench) -> None:
     bench.tick(seconds=200)
     bench.tick()
     assert [orders.facts for orders in bench.visits] == [True, False, False, True, False]
+
+
+@pytest.mark.parametrize(("message_timeout", "patience"), [(5, 30), (20, 60)])
+def test_a_job_is_lost_after_the_sites_own_patience(bench, message_timeout, patience) -> None:
+    bench.driver.release()
+    bench.driver = Driver(bench.cluster, Ledger(bench.path), clock=lambda: bench.now,
+                          random=Random(0))  # fmt: skip
+    bench.want("a")
+    bench.tick()
+    bench.ledger.set_facts("model", Facts(message_timeout=message_timeout), bench.now)
+    bench.site.begin(bench.site.tasks[0])
+    bench.tick()
+    bench.site.tasks.clear()
+    bench.tick()
+    for _ in range(2):  # the second is after its last words were asked for
+        bench.tick(seconds=patience / 2 - 1)
+    assert bench.ledger.latest(["a"])["a"].phase is Phase.MISSING
+    bench.tick(seconds=3)
+    bench.tick(seconds=1)
+    phases = [attempt.phase for attempt in bench.ledger.attempts(["a"])]
+    assert phases[0] is Phase.LOST
+
+
+@pytest.mark.parametrize(
+    ("own", "sites", "asked"),
+    [(900, 800, 800), (700, 800, 700), (None, 800, 800), (700, None, 700)],
+)
+def test_more_time_is_asked_for_up_to_the_lower_of_two_limits(bench, own, sites, asked) -> None:
+    limits = bench.cluster.file.limits.model_copy(update={"max_time": own})
+    bench.cluster.file = bench.cluster.file.model_copy(update={"limits": limits})
+    bench.want("a", time_limit=600)
+    bench.tick()
+    bench.ledger.set_facts("model", Facts(max_time=sites), bench.now)
+    task = bench.site.tasks[0]
+    bench.site.begin(task)
+    bench.site.vanish(task, "TIMEOUT")
+    for _ in range(4):
+        bench.tick()
+    assert bench.ledger.latest(["a"])["a"].resources.time_limit == asked
+
+
+def test_old_markers_are_read_again_only_after_something_went_wrong(bench: Bench) -> None:
+    bench.want("a")
+    bench.site.clock = 5000
+    bench.tick()
+    bench.site.begin(bench.site.tasks[0])
+    bench.tick()
+    assert [orders.since for orders in bench.visits] == [0, 5000 - 120]
+    bench.tick("refused")
+    bench.tick()
+    bench.tick()
+    assert [orders.since for orders in bench.visits[3:]] == [0, 5000 - 120]

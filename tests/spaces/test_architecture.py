@@ -11,7 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nepsbench.spaces import cells, get_space, nasbench201, nashpobench2, nepsbench101
-from nepsbench.spaces.architecture import architecture_id, architecture_ids, cell_text, count_cells
+from nepsbench.spaces.architecture import (
+    architecture_id,
+    architecture_ids,
+    cell_text,
+    count_cells,
+    id_of,
+)
 
 CELLS = st.lists(st.sampled_from(cells.NATS_OPERATIONS), min_size=6, max_size=6).map(
     cells.from_nats
@@ -132,3 +138,7 @@ def test_ids_of_a_whole_table_take_one_computation_a_cell():
     ids = architecture_ids(space, space.codes_at(np.arange(space.size)))
     assert len(ids) == 196_608
     assert len(set(ids)) == nashpobench2.ARCHITECTURES
+
+
+def test_an_id_is_the_same_in_every_version() -> None:
+    assert id_of("x") == "4adf4367f96e584f"
