@@ -167,6 +167,13 @@ PUBLISHED_METRICS: tuple[Metric, ...] = (
 
 METRICS: tuple[Metric, ...] = (*TRAINED_METRICS, *TASK_METRICS, *PUBLISHED_METRICS)
 
+#: What trials are judged by while they are trained: one of these, by their dataset's task.
+JUDGES = tuple(
+    metric
+    for metric in (*TRAINED_METRICS, *TASK_METRICS)
+    if metric.name in ("valid_acc", *(f"valid_{name}" for name, _ in _ERRORS))
+)
+
 EPOCH_METRICS = tuple(metric for metric in METRICS if metric.table == "epochs")
 TRIAL_METRICS = tuple(metric for metric in METRICS if metric.table == "trials")
 

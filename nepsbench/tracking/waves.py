@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Run, RunTag
 
-from nepsbench.schema import FINAL_STATUSES, Status
+from nepsbench.schema import FINAL_STATUSES, JUDGES, Status
 from nepsbench.tracking import content
 from nepsbench.tracking.content import Row
 from nepsbench.tracking.server import connected, experiment_id, find_runs
@@ -169,7 +169,7 @@ def _log_summary(
 def _summary(rows: Sequence[Row], curves: dict[Key, list[Row]], wave: int) -> dict[str, float]:
     """Return a wave's aggregates, as they were at its milestone."""
     summary: dict[str, float] = {"trials": len(rows)}
-    seconds, scores = 0.0, []
+    seconds, ends = 0.0, []
     for row in rows:
         # A trial that a later wave took on has come to this wave's end.
         status = Status.COMPLETE.value if row["epochs"] >= wave else row["status"]
@@ -177,10 +177,14 @@ def _summary(rows: Sequence[Row], curves: dict[Key, list[Row]], wave: int) -> di
         curve = [epoch for epoch in curves.get(_row_key(row), ()) if epoch["epoch"] <= wave]
         if curve:
             seconds += curve[-1]["runtime"] or 0.0
-            scores += [curve[-1]["valid_acc"]] if curve[-1]["valid_acc"] is not None else []
+            ends.append(curve[-1])
     summary["cpu_hours"] = seconds / 3600
-    if scores:
-        summary |= {"best_valid_acc": max(scores), "mean_valid_acc": sum(scores) / len(scores)}
+    for metric in JUDGES:
+        scores = [end[metric.name] for end in ends if end[metric.name] is not None]
+        if scores:
+            best = max if metric.direction == "max" else min
+            summary[f"best_{metric.name}"] = best(scores)
+            summary[f"mean_{metric.name}"] = sum(scores) / len(scores)
     return summary
 
 

@@ -8,6 +8,7 @@ import pytest
 from warehouse_results import BENCHMARK, results
 
 from nepsbench.errors import InvalidResultError
+from nepsbench.schema import JUDGES, SPLITS
 from nepsbench.warehouse import Warehouse
 from nepsbench.warehouse.checking import (
     CheckReport,
@@ -62,7 +63,7 @@ SPOILED: dict[str, dict[str, Any]] = {
         "trials_sql": "WITH i AS (SELECT * REPLACE ('table' AS origin) FROM t) "
         "FROM i UNION ALL SELECT * REPLACE ('q' AS profile) FROM i"
     },
-    "metrics_missing": {"epochs_sql": "SELECT * REPLACE (NULL::DOUBLE AS test_acc) FROM e"},
+    "metrics_missing": {"epochs_sql": "SELECT * REPLACE (NULL::DOUBLE AS test_loss) FROM e"},
     "checkpoint_unreadable": {"checkpoint": {"problem": "damaged checkpoint"}},
     "checkpoint_foreign": {"checkpoint": {"epoch": 3, "config_id": "0" * 16, "seed": 1000}},
     "checkpoint_ahead": {"checkpoint": {"epoch": 4, "journalled": 3}},
@@ -75,8 +76,16 @@ def test_sound_results_pass_every_check() -> None:
     assert checked().findings == ()
 
 
-def test_every_check_has_a_test() -> None:
-    assert set(SPOILED) == set(check_texts())
+@pytest.mark.parametrize("judged_by", ["acc", "rel_l2"])
+def test_every_split_needs_what_its_task_is_judged_by(judged_by: str) -> None:
+    judges = [m.name.removeprefix("valid_") for m in JUDGES]
+    others = [f"{s}_{name}" for s in SPLITS for name in judges if name != judged_by]
+    nothing = ", ".join(f"NULL::DOUBLE AS {name}" for name in others)
+    assert checked(epochs_sql=f"SELECT * REPLACE ({nothing}) FROM e").findings == ()
+    for split in SPLITS:
+        without = f"{nothing}, NULL::DOUBLE AS {split}_{judged_by}"
+        [finding] = checked(epochs_sql=f"SELECT * REPLACE ({without}) FROM e").findings
+        assert finding.check == "metrics_missing"
 
 
 @pytest.mark.parametrize("name", SPOILED)
