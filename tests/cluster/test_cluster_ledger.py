@@ -1,6 +1,7 @@
 """The durable table: what is wanted, what was tried, and who may write it."""
 
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -171,3 +172,14 @@ def test_many_processes_write_at_the_same_time(tmp_path: Path) -> None:
         list(pool.map(write, range(8)))
     with Ledger(tmp_path / "jobs.sqlite") as own:
         assert len(own.works()) == 160
+
+
+def test_a_ledger_names_its_home_once_and_is_durable(tmp_path):
+    path = tmp_path / "new" / "jobs.sqlite"
+    first, second = Ledger(path), Ledger(path)
+    assert first.home_id == second.home_id
+    assert re.fullmatch("[0-9a-f]{6}", first.home_id)
+    assert Ledger(tmp_path / "other.sqlite").home_id != first.home_id
+    # Readers never wait for a writer; what was committed is on the disk.
+    for name, mode in (("journal_mode", "wal"), ("synchronous", 2)):
+        assert first._db.execute(f"PRAGMA {name}").fetchone() == (mode,)

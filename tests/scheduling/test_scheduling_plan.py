@@ -176,3 +176,18 @@ def test_workers_are_added_until_every_trial_has_a_place():
     result = plan(seconds, limits)
     assert result.remainder.tolist() == []
     assert result.workers == 5
+
+
+@pytest.mark.parametrize(("node", "placed"), [(1000, 2), (999, 1)])
+def test_a_trial_may_need_all_of_a_nodes_memory_and_no_more(node, placed):
+    limits = Limits(nodes=1, cpus_per_node=4, memory_mb_per_node=node)
+    result = plan(np.array([1.0, 2.0]), limits, memory_mb=np.array([1000.0, 400.0]))
+    assert (result.trials, len(result.remainder)) == (placed, 2 - placed)
+
+
+def test_hours_count_every_core_of_a_worker_and_reserved_ones_every_core_of_a_node():
+    limits = Limits(nodes=1, cpus_per_node=8, cpus_per_worker=4)
+    result = plan(np.array([1800.0, 3600.0]), limits)
+    assert result.trials == 2
+    assert result.cpu_hours == pytest.approx(1.5 * 4)
+    assert result.reserved_cpu_hours == pytest.approx(1 * 8)
