@@ -25,6 +25,8 @@ def main() -> int:
     parser.add_argument("command", choices=commands)
     parser.add_argument("--cluster", default="local", help="where the demo's jobs run")
     arguments = parser.parse_args()
+    # Into a file or a pipe, too, each line is told when it happens.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     for number in SIGNALS:
         signal.signal(number, _interrupt)
     try:

@@ -191,6 +191,7 @@ def test_down_leaves_no_process_and_up_interrupted_neither(
         "NEPSBENCH_HOME": str(platform.settings.home),
         "NEPSBENCH_DAGS": str(platform.settings.dags),
     }
+    environment.pop("PYTHONUNBUFFERED", None)  # without it, too, a file has each line at once
     with (tmp_path / "output").open("w+") as output:
         command = subprocess.Popen(
             [sys.executable, "-m", "include.platform", "up"],
