@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
@@ -27,6 +27,11 @@ class SplitTensors:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def take(self, which: Tensor) -> SplitTensors:
+        """Return the examples at ``which``, in their order."""
+        parts = (getattr(self, field.name) for field in fields(self))
+        return SplitTensors(*(None if part is None else part[which] for part in parts))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ Crops and mirror images are weights, too: what is cropped alike is a product of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 
 import torch
 from torch import Tensor
+
+from nepsbench.training.crops import Crops, overlap
 
 #: What torch's weights are held in: 15 bits, without the sign.
 _LARGEST_WEIGHT = 1 << 15
@@ -33,65 +34,55 @@ def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
         images: uint8, shape (images, channels, height, width).
         size: New height and width.
     """
-    (down,), (across,) = (
-        _crops(old, new, 0).to(images.device)
-        for old, new in zip(images.shape[2:], size, strict=True)
-    )
-    parts = torch.split(images, _most(images))
-    small = [_placed(_lines(part, across), down, len(part)).to(torch.uint8) for part in parts]
-    return torch.cat([part.contiguous() for part in small]).permute(0, 3, 1, 2)
+    (down,), (across,) = _weights_of_crops(images, size, padding=0)
+    small = images.new_empty((len(images), *size, images.shape[1]))
+    _resize(images, small, down=down, across=across)
+    return small.permute(0, 3, 1, 2)
 
 
-def resized_crops(
-    images: Tensor,
-    which: Tensor,
-    *,
-    offsets: Tensor,
-    flips: Tensor,
-    padding: int,
-    size: tuple[int, int],
-) -> Tensor:
-    """Pad some of ``images`` with black, crop them to their size, scale them, and mirror some.
+def resized_crops(images: Tensor, crops: Crops, size: tuple[int, int]) -> Tensor:
+    """Return crops of images that are padded with black, scaled to ``size``, some mirrored.
 
     Args:
         images: uint8, shape (images, channels, height, width).
-        which: Places in ``images``, shape (crops,).
-        offsets: First row and column of each crop in its padded image, shape (2, crops).
-        flips: Which to mirror, bool, shape (crops,).
-        padding: Pixels on each side.
+        crops: Which, and from where.
         size: New height and width.
 
     Returns:
         Whole numbers as floats, shape (crops, channels, new height, new width), channels last.
     """
+    down, across = _weights_of_crops(images, size, padding=crops.padding)
+    mirrored = across.flip(1)
+    order, groups = crops.grouped()
+    ordered = images.index_select(0, crops.which[order])
+    small = images.new_empty((len(order), *size, images.shape[1]), dtype=torch.float32)
+    for group in groups:
+        columns = mirrored if group.is_mirrored else across
+        _resize(
+            ordered[group.places],
+            small[group.places],
+            down=down[group.row],
+            across=columns[group.column],
+        )
+    return small.index_select(0, order.argsort()).permute(0, 3, 1, 2)
+
+
+def _weights_of_crops(
+    images: Tensor, size: tuple[int, int], *, padding: int
+) -> tuple[Tensor, Tensor]:
+    """Return the weights of rows and of columns, by the first place of a crop."""
     down, across = (
         _crops(old, new, padding).to(images.device)
         for old, new in zip(images.shape[2:], size, strict=True)
     )
-    across = torch.stack((across, across.flip(1)), 1).flatten(0, 1)
-    kinds = (offsets[0] * len(down) + offsets[1]) * 2 + flips
-    order = kinds.argsort(stable=True)
-    ends = torch.bincount(kinds, minlength=len(down) * len(across)).cumsum(0).tolist()
-    ordered = images.index_select(0, which[order])
-    small = images.new_empty((len(which), *size, images.shape[1]), dtype=torch.float32)
-    for number, now in _runs(ends, most=_most(images)):
-        row, column = divmod(number, len(across))
-        small[now] = _placed(_lines(ordered[now], across[column]), down[row], now.stop - now.start)
-    return small.index_select(0, order.argsort()).permute(0, 3, 1, 2)
+    return down, across
 
 
-def _most(images: Tensor) -> int:
-    """Return how many images one product takes."""
-    return max(1, _TOGETHER // images[0].numel())
-
-
-def _runs(ends: list[int], *, most: int) -> Iterator[tuple[int, slice]]:
-    """Yield each kind that has images, and where they lie, no more than ``most`` at a time."""
-    begin = 0
-    for number, end in enumerate(ends):
-        for start in range(begin, end, most):
-            yield number, slice(start, min(end, start + most))
-        begin = end
+def _resize(images: Tensor, small: Tensor, *, down: Tensor, across: Tensor) -> None:
+    """Write images, resized by the weights, into ``small``: (images, height, width, channels)."""
+    most = max(1, _TOGETHER // images[0].numel())
+    for old, new in zip(torch.split(images, most), torch.split(small, most), strict=True):
+        new.copy_(_placed(_lines(old, across), down, len(old)))
 
 
 def _lines(images: Tensor, across: Tensor) -> Tensor:
@@ -114,13 +105,11 @@ def _crops(old: int, new: int, padding: int) -> Tensor:
     Shape (2 x padding + 1, new, old); multiples of a power of two.
     """
     weights = _weights(old, new)
-    crops = [weights.new_zeros(weights.shape) for _ in range(2 * padding + 1)]
+    crops = weights.new_zeros(2 * padding + 1, *weights.shape)
     for offset, crop in enumerate(crops):
-        shift = offset - padding
-        first, last = max(0, shift), min(old, old + shift)
-        if first < last:
-            crop[:, first:last] = weights[:, first - shift : last - shift]
-    return torch.stack(crops)
+        of_crop, of_image = overlap(offset - padding, old)
+        crop[:, of_image] = weights[:, of_crop]
+    return crops
 
 
 def _weights(old: int, new: int) -> Tensor:

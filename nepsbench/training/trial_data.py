@@ -14,6 +14,7 @@ from nepsbench.datasets.task import Task
 from nepsbench.errors import SpecError
 from nepsbench.spaces.networks import Problem
 from nepsbench.training.augmentation import at_resolution, crop_and_flip
+from nepsbench.training.crops import Crops
 from nepsbench.training.cutout import cut_out
 from nepsbench.training.draws import Draws, draw
 from nepsbench.training.masking import mask
@@ -86,14 +87,7 @@ class TrialData:
 
         def shuffled(name: str, split: SplitTensors) -> SplitTensors:
             order = torch.randperm(len(split), generator=generator(seed, f"order of {name}"))
-            order = order.to(split.inputs.device)
-            return replace(
-                split,
-                inputs=split.inputs[order],
-                targets=split.targets[order],
-                groups=None if split.groups is None else split.groups[order],
-                backgrounds=None if split.backgrounds is None else split.backgrounds[order],
-            )
+            return split.take(order.to(split.inputs.device))
 
         valid, test = shuffled("valid", self.valid), shuffled("test", self.test)
         return replace(self, valid=valid, test=test)
@@ -140,14 +134,8 @@ class TrialData:
             images, which = images.index_select(0, which[places]), places.argsort()
             trivial_augment_(images, chosen, levels=levels, signs=signs)
         if self._padding or self.settings.recipe.augmentation.flip:
-            return crop_and_flip(
-                images,
-                which,
-                offsets=draws.offsets,
-                flips=draws.flips,
-                padding=self._padding,
-                resolution=self.settings.resolution,
-            )
+            crops = Crops(which, draws.offsets, draws.flips, self._padding)
+            return crop_and_flip(images, crops, resolution=self.settings.resolution)
         images = images.index_select(0, which)
         if draws.backgrounds is not None and split.backgrounds is not None:
             added = draws.backgrounds * split.backgrounds[draws.order]

@@ -9,6 +9,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from nepsbench.training import resizing
 from nepsbench.training.augmentation import at_resolution, crop_and_flip
+from nepsbench.training.crops import Crops
 from nepsbench.training.draws import draw
 from nepsbench.training.recipe_terms import Masks
 from nepsbench.training.resizing import resized_crops
@@ -88,14 +89,13 @@ def test_trivial_augment_takes_images_of_any_size(size):
 
 def test_an_image_is_padded_cropped_and_then_mirrored():
     images = torch.arange(2 * 9, dtype=torch.uint8).reshape(2, 1, 3, 3) + 1
-    found = crop_and_flip(
-        images,
+    crops = Crops(
         torch.arange(2),
         offsets=torch.tensor([[0, 1], [2, 1]]),
         flips=torch.tensor([True, False]),
         padding=1,
-        resolution=1.0,
     )
+    found = crop_and_flip(images, crops, resolution=1.0)
     assert found[0, 0].tolist() == [[0, 0, 0], [0, 3, 2], [0, 6, 5]]
     assert torch.equal(found[1], images[1])
 
@@ -111,9 +111,7 @@ def test_crops_mirror_images_and_sizes_are_pillows(size, padding, resolution):
     offsets = torch.randint(0, 2 * padding + 1, (2, count), generator=random)
     flips = torch.rand(count, generator=random) < 0.5
     which = torch.randperm(count, generator=random)
-    found = crop_and_flip(
-        images, which, offsets=offsets, flips=flips, padding=padding, resolution=resolution
-    )
+    found = crop_and_flip(images, Crops(which, offsets, flips, padding), resolution=resolution)
     height, width = size
     for k, (row, column) in enumerate(offsets.T.tolist()):
         image = Image.fromarray(images[which[k]].permute(1, 2, 0).numpy())
@@ -186,12 +184,10 @@ def test_every_pixel_of_a_resized_image_is_torchs_and_nearly_pillows(size, resol
 
 def test_images_are_resized_alike_however_many_are_taken_together(monkeypatch):
     images = torch.randint(256, (9, 3, 12, 12), dtype=torch.uint8)
-    draws = {"offsets": torch.ones(2, 9, dtype=torch.int64), "flips": torch.arange(9) % 2 == 0}
-    expected = (
-        at_resolution(images, 0.5),
-        resized_crops(images, torch.arange(9), **draws, padding=1, size=(6, 6)),
-    )
+    offsets = torch.ones(2, 9, dtype=torch.int64)
+    crops = Crops(torch.arange(9), offsets, torch.arange(9) % 2 == 0, padding=1)
+    expected = at_resolution(images, 0.5), resized_crops(images, crops, (6, 6))
     monkeypatch.setattr(resizing, "_TOGETHER", 2 * images[0].numel())
-    found = resized_crops(images, torch.arange(9), **draws, padding=1, size=(6, 6))
+    found = resized_crops(images, crops, (6, 6))
     assert torch.equal(at_resolution(images, 0.5), expected[0])
     assert torch.equal(found, expected[1])
