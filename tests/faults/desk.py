@@ -79,7 +79,7 @@ class Desk:
         """Do one tick."""
         return self.driver.tick()
 
-    def until(self, holds: Callable[[], Any], *, seconds: float = 300, pause: float = 0.3) -> Any:
+    def until(self, holds: Callable[[], Any], *, seconds: float = 300) -> Any:
         """Tick until something holds; return that."""
         deadline = time.monotonic() + seconds
         while True:
@@ -87,7 +87,7 @@ class Desk:
             if found := holds():
                 return found
             assert time.monotonic() < deadline, f"after {seconds} s:\n{self.story()}"
-            time.sleep(pause)
+            time.sleep(0.3)
 
     def until_phase(self, job: Job, *phases: str, seconds: float = 300) -> Attempt:
         """Tick until the newest attempt at a job is in one of these phases."""
@@ -99,14 +99,14 @@ class Desk:
         found: Attempt = self.until(holds, seconds=seconds)
         return found
 
-    def settle(self, *jobs: Job, seconds: float = 300) -> list[Outcome]:
+    def settle(self, *jobs: Job) -> list[Outcome]:
         """Tick until jobs are settled, all if none is named; return their outcomes."""
         keys = [job.key for job in jobs or self.jobs]
 
         def holds() -> bool:
             return all(w.outcome is not Outcome.OPEN for w in self.ledger.works(keys).values())
 
-        self.until(holds, seconds=seconds)
+        self.until(holds)
         works = self.ledger.works(keys)
         return [works[key].outcome for key in keys]
 

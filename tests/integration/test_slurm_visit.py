@@ -30,6 +30,7 @@ from nepsbench.cluster import (
     open_cluster,
 )
 from nepsbench.cluster.local import LocalTransport
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.slurm]
 
@@ -72,19 +73,17 @@ class Site:
         assert receipt.verdict is Verdict.ACCEPTED, receipt.words
         return wanted, receipt.job_id
 
-    def wait_for(
-        self, wanted: Submission, holds: Callable[[Answer], bool], seconds: float = 300
-    ) -> Answer:
+    def wait_for(self, wanted: Submission, holds: Callable[[Answer], bool]) -> Answer:
         """Visit until ``holds`` is true of the answer."""
-        deadline = time.monotonic() + seconds
-        while True:
-            answer = self.visit(watch=(wanted.token,))
-            if holds(answer):
-                return answer
-            assert time.monotonic() < deadline, f"still {answer} after {seconds} s"
-            time.sleep(0.3)
 
-    def ends(self, wanted: Submission, seconds: float = 300) -> list[End]:
+        def look() -> Answer | None:
+            answer = self.visit(watch=(wanted.token,))
+            return answer if holds(answer) else None
+
+        found: Answer = wait_until(look, what=lambda: self.visit(watch=(wanted.token,)))
+        return found
+
+    def ends(self, wanted: Submission) -> list[End]:
         """Wait until every job has ended and left the queue's work; return the markers."""
         places = [Place(wanted.token, n) for n in range(len(wanted.jobs))]
 
@@ -92,7 +91,7 @@ class Site:
             rows = rows_of(answer, wanted)
             return all(p in answer.ends for p in places) and all(r.state in ENDED for r in rows)
 
-        answer = self.wait_for(wanted, all_ended, seconds)
+        answer = self.wait_for(wanted, all_ended)
         return [answer.ends[place] for place in places]
 
     def folder(self, wanted: Submission) -> Path:
@@ -110,13 +109,6 @@ def states(answer: Answer, wanted: Submission) -> set[str]:
 
 def text_of(wanted: Submission, name: str, index: int = 0) -> str:
     return Path(wanted.jobs[index].directory, name).read_text()
-
-
-def until(holds: Callable[[], bool], seconds: float = 300) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")
@@ -247,7 +239,7 @@ def test_a_late_duplicate_leaves_without_a_trace(site: Site, command, exit_codes
     for _ in range(2):
         command("sbatch", name, "--array=0-1", "--mem=100", "--output=/dev/null", job)
     assert [(end.exit_code, end.job_id) for end in site.ends(wanted)] == [(0, job_id)] * 2
-    until(lambda: exit_codes(f"late-{wanted.token}") == ["76:0"] * 4)
+    wait_until(lambda: exit_codes(f"late-{wanted.token}") == ["76:0"] * 4)
     for index in range(2):
         assert text_of(wanted, "runs", index) == "x\n"
         left = Path(wanted.jobs[index].directory).iterdir()
@@ -271,7 +263,7 @@ def test_a_superseded_job_never_begins(make_site, site: Site, command) -> None:
 def test_a_requeued_job_runs_again_under_its_id(site: Site, command) -> None:
     script = "echo x >>runs; [ $(wc -l <runs) -gt 1 ] || { sleep 60; exit 1; }"
     wanted, job_id = site.submit(script)
-    until(Path(wanted.jobs[0].directory, "runs").exists)
+    wait_until(Path(wanted.jobs[0].directory, "runs").exists)
     command("scontrol", "requeue", job_id)
 
     def has_run_again(answer: Answer) -> bool:
@@ -322,7 +314,7 @@ def test_a_running_job_that_is_cancelled_says_so_and_never_claims_success(site: 
     obedient = f"{PROOF}; trap 'exit 3' TERM; while :; do sleep 0.2; done"
     wanted, job_id = site.submit(stubborn, obedient, manifests=("r.sha256",))
     proofs = [Path(job.directory, "r.sha256") for job in wanted.jobs]
-    until(lambda: all(proof.exists() for proof in proofs))
+    wait_until(lambda: all(proof.exists() for proof in proofs))
     site.visit(cancel=(Target(wanted.token, job_id),))
     deaf, heard = site.ends(wanted)
     assert (deaf.exit_code, deaf.why, deaf.valid) in {(143, "terminated", False),
