@@ -73,14 +73,19 @@ class Site:
         assert receipt.verdict is Verdict.ACCEPTED, receipt.words
         return wanted, receipt.job_id
 
-    def wait_for(self, wanted: Submission, holds: Callable[[Answer], bool]) -> Answer:
+    def wait_for(
+        self, wanted: Submission, holds: Callable[[Answer], bool], seconds: float = 300
+    ) -> Answer:
         """Visit until ``holds`` is true of the answer."""
 
         def look() -> Answer | None:
             answer = self.visit(watch=(wanted.token,))
             return answer if holds(answer) else None
 
-        found: Answer = wait_until(look, what=lambda: self.visit(watch=(wanted.token,)))
+        def tell() -> Answer:
+            return self.visit(watch=(wanted.token,))
+
+        found: Answer = wait_until(look, seconds=seconds, what=tell)
         return found
 
     def ends(self, wanted: Submission) -> list[End]:
