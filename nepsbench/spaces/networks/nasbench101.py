@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor, nn
 
 from nepsbench.spaces.nasbench101 import graph_of
 from nepsbench.spaces.nasbench101_graph import Graph
+from nepsbench.spaces.networks.parts import put_together, taken_apart
 from nepsbench.spaces.parameters import Scalar
 from nepsbench.spaces.problem import Problem
 
@@ -63,7 +63,7 @@ class GraphCell(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (images, c_in, h, w) to (images, c_out, h, w)."""
-        parts = torch.split(self.projection(x), self.projected_channels, dim=1)
+        parts = taken_apart(self.projection(x), self.projected_channels)
         projected = dict(zip(self._projected, parts, strict=True))
         values = [x]
         for vertex, operation in enumerate(self.operations, start=1):
@@ -75,7 +75,7 @@ class GraphCell(nn.Module):
         inner = [values[i] for i in self._sources[self._last] if i]
         if not inner:
             return projected[self._last]
-        output = torch.cat(inner, dim=1)
+        output = put_together(inner)
         return output + projected[self._last] if self._last in projected else output
 
 
