@@ -10,7 +10,7 @@ replaces pixels (``pixel_operations``) works on bytes, the rest on floats.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -61,15 +61,9 @@ def trivial_augment_(images: Tensor, chosen: Tensor, *, levels: Tensor, signs: T
         images[now] = moved(images[now], which, steps=(levels * signs)[now])
     if now := places.get("autocontrast"):
         images[now] = as_bytes(_stretched(images[now].float()))
-    if now := _together(places, _BLENDS):
-        full = images[now].float()
-        start = torch.empty_like(full)
-        for name, without in _WITHOUT.items():
-            if name in places:
-                own = slice(places[name].start - now.start, places[name].stop - now.start)
-                start[own] = without(full[own])
-        blended = start.lerp_(full, 0.1 + 1.8 * strength[now]).clamp_(0, 255)
-        images[now] = as_bytes(blended)
+    for name, without in _WITHOUT.items():
+        if now := places.get(name):
+            images[now] = _blended(images[now], 0.1 + 1.8 * strength[now], without)
 
 
 def _together(places: dict[str, slice], names: Sequence[str]) -> slice | None:
@@ -86,34 +80,55 @@ def _stretched(images: Tensor) -> Tensor:
     return images.sub_(torch.where(stretches, low, 0.0)).mul_(scale)
 
 
-def _black(images: Tensor) -> Tensor:
-    return images.new_zeros(1)
+def _blended(images: Tensor, share: Tensor, without: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return images beyond, or on the way to, those without a quality."""
+    full = images.float()
+    return as_bytes(torch.lerp(without(full), full, share).clamp_(0, 255))
 
 
 def _grey(images: Tensor) -> Tensor:
     if images.shape[1] == 1:
         return images
-    red, green, blue = (images[:, c : c + 1] * weight for c, weight in enumerate(_GREY))
+    first, *others = images.split(1, dim=1)
+    grey = first * _GREY[0]
+    for channel, weight in zip(others, _GREY[1:], strict=True):
+        grey.add_(channel, alpha=weight)
     # Whole numbers below 2^24, so exact.
-    return red.add_(green).add_(blue).add_(0x8000).div_(0x10000).floor_()
+    return grey.add_(0x8000).div_(0x10000).floor_()
 
 
 def _mean_grey(images: Tensor) -> Tensor:
-    return (_grey(images).mean((1, 2, 3), keepdim=True, dtype=torch.float64) + 0.5).floor_()
+    """Return the mean of grey at every place: a single one would be slow to blend with."""
+    mean = _grey(images).mean((1, 2, 3), keepdim=True, dtype=torch.float64)
+    return (mean + 0.5).floor_().float().expand_as(images).contiguous()
 
 
 def _smooth(images: Tensor) -> Tensor:
     """Return the 3x3 average with a centre of weight 5; the border stays."""
-    result = images.clone()
-    if min(images.shape[2:]) >= 3:
-        rows = images[:, :, :-2] + images[:, :, 1:-1]
-        rows += images[:, :, 2:]
-        total = rows[..., :-2] + rows[..., 1:-1]
-        total += rows[..., 2:]
-        total.add_(images[:, :, 1:-1, 1:-1], alpha=4)
-        result[:, :, 1:-1, 1:-1] = total.div_(13).add_(0.5).floor_()
+    width = images.shape[3]
+    if min(images.shape[2:]) < 3:
+        return images
+    # All pixels in a row, as small whole numbers: neighbours are apart by as much everywhere, and
+    # what is wrong is on the border.
+    pixels = images.to(torch.int16).flatten()
+    rows = pixels[: -2 * width] + pixels[width:-width]
+    rows += pixels[2 * width :]
+    total = rows[:-2] + rows[1:-1]
+    total += rows[2:]
+    total.add_(pixels[width + 1 : -width - 1], alpha=4)
+    result = torch.empty_like(images)
+    result.view(-1)[width + 1 : -width - 1] = total
+    result.div_(13).add_(0.5).floor_()
+    for axis in (2, 3):
+        for edge in (0, -1):
+            result.select(axis, edge).copy_(images.select(axis, edge))
     return result
 
 
 #: Images without the quality that an operation blends away, or strengthens.
-_WITHOUT = {"brightness": _black, "color": _grey, "contrast": _mean_grey, "sharpness": _smooth}
+_WITHOUT = {
+    "brightness": torch.zeros_like,
+    "color": _grey,
+    "contrast": _mean_grey,
+    "sharpness": _smooth,
+}
