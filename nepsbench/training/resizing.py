@@ -81,21 +81,16 @@ def _weights_of_crops(
 def _resize(images: Tensor, small: Tensor, *, down: Tensor, across: Tensor) -> None:
     """Write images, resized by the weights, into ``small``: (images, height, width, channels)."""
     most = max(1, _TOGETHER // images[0].numel())
-    for old, new in zip(torch.split(images, most), torch.split(small, most), strict=True):
-        new.copy_(_placed(_lines(old, across), down, len(old)))
+    for now, new in zip(torch.split(images, most), torch.split(small, most), strict=True):
+        lines = _product(across, now.reshape(-1, images.shape[3]))
+        columns = _product(down, lines.reshape(-1, images.shape[2]))
+        places = columns.reshape(len(down), len(across), len(now), -1)
+        new.copy_(places.permute(2, 0, 1, 3))
 
 
-def _lines(images: Tensor, across: Tensor) -> Tensor:
-    """Return the new columns of all rows, shape (new width, images x channels x height)."""
-    rows = images.reshape(-1, images.shape[3]).to(across.dtype)
-    return (across @ rows.t()).add_(0.5).floor_()
-
-
-def _placed(lines: Tensor, down: Tensor, count: int) -> Tensor:
-    """Return images, shape (images, new height, new width, channels), of their new columns."""
-    columns = lines.to(down.dtype).reshape(-1, down.shape[1])
-    places = (down @ columns.t()).add_(0.5).floor_().float()
-    return places.reshape(len(down), len(lines), count, -1).permute(2, 0, 1, 3)
+def _product(weights: Tensor, pixels: Tensor) -> Tensor:
+    """Return whole numbers, shape (new, rows), of weights (new, old) and pixels (rows, old)."""
+    return (weights @ pixels.to(weights.dtype).t()).add_(0.5).floor_()
 
 
 @cache

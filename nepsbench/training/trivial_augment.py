@@ -60,7 +60,7 @@ def trivial_augment_(images: Tensor, chosen: Tensor, *, levels: Tensor, signs: T
         which = chosen[now] - OPERATIONS.index(MOVES[0])
         images[now] = moved(images[now], which, steps=(levels * signs)[now])
     if now := places.get("autocontrast"):
-        images[now] = as_bytes(_stretched(images[now].float()))
+        images[now] = as_bytes(_stretched(images[now]))
     for name, without in _WITHOUT.items():
         if now := places.get(name):
             images[now] = _blended(images[now], 0.1 + 1.8 * strength[now], without)
@@ -74,10 +74,10 @@ def _together(places: dict[str, slice], names: Sequence[str]) -> slice | None:
 
 def _stretched(images: Tensor) -> Tensor:
     """Stretch each channel to 0..255; a channel of one value stays."""
-    low, high = images.amin((2, 3), keepdim=True), images.amax((2, 3), keepdim=True)
+    low, high = (end((2, 3), keepdim=True).float() for end in (images.amin, images.amax))
     stretches = high > low
     scale = torch.where(stretches, 255.0 / (high - low).clamp_min_(1), 1.0)
-    return images.sub_(torch.where(stretches, low, 0.0)).mul_(scale)
+    return images.float().sub_(torch.where(stretches, low, 0.0)).mul_(scale)
 
 
 def _blended(images: Tensor, share: Tensor, without: Callable[[Tensor], Tensor]) -> Tensor:
@@ -89,7 +89,7 @@ def _blended(images: Tensor, share: Tensor, without: Callable[[Tensor], Tensor])
 def _grey(images: Tensor) -> Tensor:
     if images.shape[1] == 1:
         return images
-    first, *others = images.split(1, dim=1)
+    first, *others = torch.split(images, 1, dim=1)
     grey = first * _GREY[0]
     for channel, weight in zip(others, _GREY[1:], strict=True):
         grey.add_(channel, alpha=weight)
@@ -126,7 +126,7 @@ def _smooth(images: Tensor) -> Tensor:
 
 
 #: Images without the quality that an operation blends away, or strengthens.
-_WITHOUT = {
+_WITHOUT: dict[str, Callable[[Tensor], Tensor]] = {
     "brightness": torch.zeros_like,
     "color": _grey,
     "contrast": _mean_grey,
