@@ -9,13 +9,14 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, redirect_stdout
+from contextlib import redirect_stdout
 from dataclasses import replace
 from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from benchmarks import own_loop
 from benchmarks.figure import Figure
 from benchmarks.originals import UnavailableError, python_of_originals
 
@@ -23,7 +24,7 @@ from benchmarks.originals import UnavailableError, python_of_originals
 _BATCH, _STEPS = 64, 2
 #: Epochs that warm up, since the first steps get their memory from the system, and that count.
 _WARM, _ROUNDS = 2, 9
-_OF_PROCESS = ExitStack()
+_RECIPE = "nasbench_pytorch-sgd"
 
 
 def figures() -> list[Figure]:
@@ -93,13 +94,10 @@ def _side(name: str) -> tuple[Any, Iterator[float]]:
     """Return the network of a side, and seconds a step of its trainer, epoch by epoch."""
     import torch
 
-    from nepsbench.training.arithmetic import exact_arithmetic
-    from nepsbench.training.recipe import get_recipe
-
     torch.set_num_threads(1)
     torch.manual_seed(0)
     if name == "ours":
-        _OF_PROCESS.enter_context(exact_arithmetic(get_recipe("nasbench_pytorch-sgd")))
+        own_loop.enter_exact_arithmetic(_RECIPE)
         return _ours()
     sys.path.append(Path("packages").read_text())  # behind ours: torch is one for both
     return _theirs()
@@ -133,7 +131,6 @@ def _ours() -> tuple[Any, Iterator[float]]:
     from nepsbench.datasets.opening import Dataset, SplitTensors
     from nepsbench.datasets.record import DatasetRecord
     from nepsbench.datasets.task import classification
-    from nepsbench.training import loop
     from nepsbench.training.recipe import get_recipe
     from nepsbench.training.trial_data import prepare_trial_data
 
@@ -152,19 +149,11 @@ def _ours() -> tuple[Any, Iterator[float]]:
         sizes={},
         files={},
     )
-    settings = get_recipe("nasbench_pytorch-sgd").settings({}, "cifar10")
+    settings = get_recipe(_RECIPE).settings({}, "cifar10")
     settings = replace(settings, batch_size=_BATCH)
     data = prepare_trial_data(Dataset(record, train, valid, test), settings)
-    vars(loop)["perf_counter"] = time.process_time  # the loop's own clock
-    state = loop.initial_state("nasbench101", _cell(), data.problem, settings=settings, seed=0)
-
-    def epochs() -> Iterator[float]:
-        for metrics in loop.train_epochs(
-            state, data, settings=settings, seed=0, until=_WARM + _ROUNDS
-        ):
-            yield metrics["train_duration"] / _STEPS
-
-    return state.network, epochs()
+    network, seconds = own_loop.train("nasbench101", _cell(), data, seed=0, until=_WARM + _ROUNDS)
+    return network, (each / _STEPS for each in seconds)
 
 
 def _cell() -> dict[str, Any]:

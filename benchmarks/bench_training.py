@@ -12,10 +12,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from functools import cache
 from typing import Any
 
+from benchmarks import own_loop
 from benchmarks.figure import Figure
 
 _BATCH = 256
@@ -27,7 +27,6 @@ _SAMPLED = 20
 #: The bound takes at least nine tenths of the loop's time.
 _OF_BOUND = 1 / 0.9
 _OF_USUAL = 1 / 1.5
-_OF_PROCESS = ExitStack()
 
 
 def figures() -> list[Figure]:
@@ -93,18 +92,12 @@ def _loop_and_bound(changes: dict[str, Any]) -> list[tuple[float, float]]:
 
 
 def _epochs(configuration: dict[str, Any], *, batches: int) -> Iterator[float]:
-    """Yield the seconds of each epoch's training, whatever belongs to it."""
-    from nepsbench.training import loop
+    """Return the seconds of each epoch's training, whatever belongs to it."""
     from nepsbench.training.trial_data import prepare_trial_data
 
     settings = _recipe().settings(configuration)
     data = prepare_trial_data(_dataset(batches * _BATCH), settings)
-    vars(loop)["perf_counter"] = time.process_time  # the loop's own clock
-    state = loop.initial_state(
-        "nepsbench101", configuration, data.problem, settings=settings, seed=1
-    )
-    for metrics in loop.train_epochs(state, data, settings=settings, seed=1, until=200):
-        yield metrics["train_duration"]
+    return own_loop.train("nepsbench101", configuration, data, seed=1, until=200)[1]
 
 
 def _steps(configuration: dict[str, Any], layout: Any, *, batches: int) -> Callable[[], float]:
@@ -195,17 +188,10 @@ def _own_seconds(number: int) -> float:
 
 @cache
 def _own_state(number: int) -> Iterator[float]:
-    _enter_exact_arithmetic()
+    own_loop.enter_exact_arithmetic("nepsbench101")
     loop = _epochs(_sampled()[number], batches=2)
     next(loop)
     return loop
-
-
-@cache
-def _enter_exact_arithmetic() -> None:
-    from nepsbench.training.arithmetic import exact_arithmetic
-
-    _OF_PROCESS.enter_context(exact_arithmetic(_recipe()))
 
 
 @cache

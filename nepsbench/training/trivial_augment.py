@@ -25,9 +25,9 @@ from nepsbench.training.pixel_operations import (
     solarized,
 )
 
-_BLENDS = ("brightness", "color", "contrast", "sharpness")
 OPERATIONS = (
-    "identity", "equalize", "solarize", "posterize", *MOVES, "autocontrast", *_BLENDS,
+    "identity", "equalize", "solarize", "posterize", *MOVES,
+    "autocontrast", "brightness", "color", "contrast", "sharpness",
 )  # fmt: skip
 
 #: Weights of red, green and blue in grey (ITU-R 601-2), in 1/65536.
