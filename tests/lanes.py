@@ -14,7 +14,7 @@ LANES = {
     "test_sftp_transfers": "sshd",
     "test_slurm_demo": "demo",
     "test_slurm_": "slurm",
-    "test_ssh_access": "sshd",
+    "test_ssh_": "sshd",
 }
 
 
