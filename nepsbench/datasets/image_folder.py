@@ -40,7 +40,8 @@ def read_image_zip(path: Path, *, classes: tuple[str, ...]) -> dict[str, Example
                     array = np.asarray(image.convert("RGB"))
             except (UnidentifiedImageError, OSError):
                 raise DatasetError(f"{path}: {name} is damaged; get the zip again") from None
-            pixels.setdefault(split, []).append(array.transpose(2, 0, 1))
+            # A copy: stacked views would lie in memory as the file has them, channels last.
+            pixels.setdefault(split, []).append(array.transpose(2, 0, 1).copy())
             labels.setdefault(split, []).append(label)
     return {split: _stacked(pixels[split], labels[split], path=path) for split in pixels}
 
