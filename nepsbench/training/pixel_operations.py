@@ -18,15 +18,15 @@ _MAX_SHEAR = 0.3
 _MAX_TRANSLATION = 10  # pixels
 
 
-def equalized(images: Tensor) -> Tensor:
-    """Flatten each channel's histogram by Pillow's integer rule.
+def equalize_(images: Tensor) -> None:
+    """Flatten each channel's histogram by Pillow's integer rule; in place, as all functions here.
 
     Args:
-        images: uint8, shape (images, channels, height, width), as of all functions here.
+        images: uint8, shape (images, channels, height, width), contiguous; of all functions here.
     """
     count, channels, height, width = images.shape
     own = 256 * torch.arange(count * channels, dtype=torch.int32, device=images.device)
-    places = (images.reshape(count * channels, -1) + own[:, None]).flatten()
+    places = (images.view(count * channels, -1) + own[:, None]).flatten()
     # Whole numbers far below 2^24, so floats are exact, and faster than long integers.
     histogram = torch.bincount(places, minlength=256 * len(own)).reshape(-1, 256).float()
     brightest = images.amax((2, 3)).long().reshape(-1, 1)
@@ -34,28 +34,32 @@ def equalized(images: Tensor) -> Tensor:
     below = histogram.cumsum(1).sub_(histogram)
     table = below.add_((step / 2).floor_()).div_(step.clamp_min(1)).floor_().clamp_(max=255)
     table = torch.where(step > 0, table, torch.arange(256.0, device=images.device))
-    return as_bytes(table).flatten().index_select(0, places).reshape(images.shape)
+    table = torch.empty_like(table, dtype=torch.uint8).copy_(whole(table))
+    torch.index_select(table.view(-1), 0, places, out=images.view(-1))
 
 
-def as_bytes(values: Tensor) -> Tensor:
-    """Return floats of 0 to 255 without their fractions; by way of int16, the processor can."""
-    return values.to(torch.int16).to(torch.uint8)
+def whole(values: Tensor) -> Tensor:
+    """Return floats of 0 to 255 without their fractions, to be copied to bytes.
+
+    Processors turn floats into bytes by way of small whole numbers; torch does not.
+    """
+    return values.to(torch.int16)
 
 
-def solarized(images: Tensor, strength: Tensor) -> Tensor:
+def solarize_(images: Tensor, strength: Tensor) -> None:
     """Invert what is at least as bright as a threshold, which falls with ``strength`` (0 to 1)."""
     last = 255 - (256 * strength).floor().to(torch.int16)
     below = last - images  # negative where it is brighter: then all bits of the shifted are 1
-    return images ^ (below >> 15).to(torch.uint8)
+    images ^= (below >> 15).to(torch.uint8)
 
 
-def posterized(images: Tensor, strength: Tensor) -> Tensor:
+def posterize_(images: Tensor, strength: Tensor) -> None:
     """Drop up to four of the lowest bits."""
     unit = torch.exp2((4 * strength).floor())
-    return images & (256 - unit).to(torch.uint8)
+    images &= (256 - unit).to(torch.uint8)
 
 
-def moved(images: Tensor, which: Tensor, *, steps: Tensor) -> Tensor:
+def move_(images: Tensor, which: Tensor, *, steps: Tensor) -> None:
     """Turn, shear or shift images, by nearest neighbour; what comes from outside is black.
 
     Args:
@@ -66,9 +70,9 @@ def moved(images: Tensor, which: Tensor, *, steps: Tensor) -> Tensor:
     count, channels, height, width = images.shape
     places = _sources(height, width).to(images.device)
     places = places.index_select(0, which * (2 * STRENGTHS - 1) + steps + STRENGTHS - 1)
-    with_black = pad(images.reshape(count, channels, -1), (0, 1))
-    found = with_black.gather(2, places[:, None].expand(-1, channels, -1))
-    return found.reshape(images.shape)
+    pixels = images.view(count, channels, -1)
+    with_black = pad(pixels, (0, 1))
+    torch.gather(with_black, 2, places[:, None].expand(-1, channels, -1), out=pixels)
 
 
 @cache

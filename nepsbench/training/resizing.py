@@ -11,6 +11,7 @@ Crops and mirror images are weights, too: what is cropped alike is a product of 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 import torch
@@ -36,7 +37,8 @@ def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
     """
     (down,), (across,) = _weights_of_crops(images, size, padding=0)
     small = images.new_empty((len(images), *size, images.shape[1]))
-    _resize(images, small, down=down, across=across)
+    for now, new in _pieces(images, small, pixels=images[0].numel()):
+        _resize(now, new, down=down, across=across)
     return small.permute(0, 3, 1, 2)
 
 
@@ -54,16 +56,14 @@ def resized_crops(images: Tensor, crops: Crops, size: tuple[int, int]) -> Tensor
     down, across = _weights_of_crops(images, size, padding=crops.padding)
     mirrored = across.flip(1)
     order, groups = crops.grouped()
-    ordered = images.index_select(0, crops.which[order])
+    which = crops.which[order]
     small = images.new_empty((len(order), *size, images.shape[1]), dtype=torch.float32)
     for group in groups:
         columns = mirrored if group.is_mirrored else across
-        _resize(
-            ordered[group.places],
-            small[group.places],
-            down=down[group.row],
-            across=columns[group.column],
-        )
+        weights = {"down": down[group.row], "across": columns[group.column]}
+        parts = which[group.places], small[group.places]
+        for now, new in _pieces(*parts, pixels=images[0].numel()):
+            _resize(images.index_select(0, now), new, **weights)
     return small.index_select(0, order.argsort()).permute(0, 3, 1, 2)
 
 
@@ -78,19 +78,31 @@ def _weights_of_crops(
     return down, across
 
 
+def _pieces(images: Tensor, small: Tensor, *, pixels: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield some images, or their numbers, and what they become, again and again.
+
+    Args:
+        images: Or their numbers; along the first axis, as ``small``.
+        small: Images.
+        pixels: Of an image, in all channels.
+    """
+    pieces = max(1, round(len(images) * pixels / _TOGETHER))
+    parts = (torch.tensor_split(each, pieces) for each in (images, small))
+    return zip(*parts, strict=True)
+
+
 def _resize(images: Tensor, small: Tensor, *, down: Tensor, across: Tensor) -> None:
     """Write images, resized by the weights, into ``small``: (images, height, width, channels)."""
-    most = max(1, _TOGETHER // images[0].numel())
-    for now, new in zip(torch.split(images, most), torch.split(small, most), strict=True):
-        lines = _product(across, now.reshape(-1, images.shape[3]))
-        columns = _product(down, lines.reshape(-1, images.shape[2]))
-        places = columns.reshape(len(down), len(across), len(now), -1)
-        new.copy_(places.permute(2, 0, 1, 3))
+    lines = _product(across, images.reshape(-1, images.shape[3]))
+    columns = _product(down, lines.reshape(-1, images.shape[2]))
+    places = columns.reshape(len(down), len(across), len(images), -1)
+    small.copy_(places.permute(2, 0, 1, 3))
 
 
 def _product(weights: Tensor, pixels: Tensor) -> Tensor:
     """Return whole numbers, shape (new, rows), of weights (new, old) and pixels (rows, old)."""
-    return (weights @ pixels.to(weights.dtype).t()).add_(0.5).floor_()
+    half = weights.new_full((), 0.5)
+    return torch.addmm(half, weights, pixels.to(weights.dtype).t()).floor_()
 
 
 @cache

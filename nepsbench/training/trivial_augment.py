@@ -18,11 +18,11 @@ from torch import Tensor
 from nepsbench.training.pixel_operations import (
     MOVES,
     STRENGTHS,
-    as_bytes,
-    equalized,
-    moved,
-    posterized,
-    solarized,
+    equalize_,
+    move_,
+    posterize_,
+    solarize_,
+    whole,
 )
 
 OPERATIONS = (
@@ -51,19 +51,19 @@ def trivial_augment_(images: Tensor, chosen: Tensor, *, levels: Tensor, signs: T
         if begin < end
     }
     if now := places.get("equalize"):
-        images[now] = equalized(images[now])
+        equalize_(images[now])
     if now := places.get("solarize"):
-        images[now] = solarized(images[now], strength[now])
+        solarize_(images[now], strength[now])
     if now := places.get("posterize"):
-        images[now] = posterized(images[now], strength[now])
+        posterize_(images[now], strength[now])
     if now := _together(places, MOVES):
         which = chosen[now] - OPERATIONS.index(MOVES[0])
-        images[now] = moved(images[now], which, steps=(levels * signs)[now])
+        move_(images[now], which, steps=(levels * signs)[now])
     if now := places.get("autocontrast"):
-        images[now] = as_bytes(_stretched(images[now]))
+        images[now] = whole(_stretched(images[now]))
     for name, without in _WITHOUT.items():
         if now := places.get(name):
-            images[now] = _blended(images[now], 0.1 + 1.8 * strength[now], without)
+            images[now] = whole(_blended(images[now], 0.1 + 1.8 * strength[now], without))
 
 
 def _together(places: dict[str, slice], names: Sequence[str]) -> slice | None:
@@ -83,7 +83,7 @@ def _stretched(images: Tensor) -> Tensor:
 def _blended(images: Tensor, share: Tensor, without: Callable[[Tensor], Tensor]) -> Tensor:
     """Return images beyond, or on the way to, those without a quality."""
     full = images.float()
-    return as_bytes(torch.lerp(without(full), full, share).clamp_(0, 255))
+    return torch.lerp(without(full), full, share).clamp_(0, 255)
 
 
 def _grey(images: Tensor) -> Tensor:
