@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from nepsbench.training.crops import Crops, overlap
+from nepsbench.training.ordering import inverse
 from nepsbench.training.resizing import resized, resized_crops
 
 
@@ -26,7 +27,7 @@ def crop_and_flip(images: Tensor, crops: Crops, *, resolution: float) -> Tensor:
     if resolution != 1.0:
         return resized_crops(images, crops, _scaled(images, resolution))
     order, groups = crops.grouped()
-    ordered = images.index_select(0, crops.which[order])
+    ordered = images.index_select(0, crops.which.index_select(0, order))
     if crops.padding:
         height, width = images.shape[2:]
         whole, ordered = ordered, torch.zeros_like(ordered)
@@ -38,7 +39,7 @@ def crop_and_flip(images: Tensor, crops: Crops, *, resolution: float) -> Tensor:
     first = next((group.places.start for group in groups if group.is_mirrored), len(order))
     mirrored = ordered[first:]
     mirrored.copy_(mirrored.flip(3))
-    return ordered.index_select(0, order.argsort())
+    return ordered.index_select(0, inverse(order))
 
 
 def at_resolution(images: Tensor, resolution: float) -> Tensor:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from nepsbench.training.crops import Crops, overlap
+from nepsbench.training.ordering import inverse
 
 #: What torch's weights are held in: 15 bits, without the sign.
 _LARGEST_WEIGHT = 1 << 15
@@ -25,7 +26,7 @@ _MOST_BITS = 22
 #: Of a sum of bytes times weights with so many bits, a float holds every digit.
 _BITS_OF_FLOATS = 16
 #: Bytes of images that one product takes: its floats stay near the processor.
-_TOGETHER = 3 << 17
+_TOGETHER = 3 << 18
 
 
 def resized(images: Tensor, size: tuple[int, int]) -> Tensor:
@@ -56,7 +57,7 @@ def resized_crops(images: Tensor, crops: Crops, size: tuple[int, int]) -> Tensor
     down, across = _weights_of_crops(images, size, padding=crops.padding)
     mirrored = across.flip(1)
     order, groups = crops.grouped()
-    which = crops.which[order]
+    which = crops.which.index_select(0, order)
     small = images.new_empty((len(order), *size, images.shape[1]), dtype=torch.float32)
     for group in groups:
         columns = mirrored if group.is_mirrored else across
@@ -64,7 +65,7 @@ def resized_crops(images: Tensor, crops: Crops, size: tuple[int, int]) -> Tensor
         parts = which[group.places], small[group.places]
         for now, new in _pieces(*parts, pixels=images[0].numel()):
             _resize(images.index_select(0, now), new, **weights)
-    return small.index_select(0, order.argsort()).permute(0, 3, 1, 2)
+    return small.index_select(0, inverse(order)).permute(0, 3, 1, 2)
 
 
 def _weights_of_crops(

@@ -18,6 +18,7 @@ from nepsbench.training.crops import Crops
 from nepsbench.training.cutout import cut_out
 from nepsbench.training.draws import Draws, draw
 from nepsbench.training.masking import mask
+from nepsbench.training.ordering import inverse
 from nepsbench.training.placement import chosen_device, layout_of
 from nepsbench.training.randomness import generator
 from nepsbench.training.recipe import Recipe, Settings
@@ -131,7 +132,7 @@ class TrialData:
         if draws.operations is not None:
             places = draws.operations[0].argsort(stable=True)
             chosen, levels, signs = draws.operations[:, places]
-            images, which = images.index_select(0, which[places]), places.argsort()
+            images, which = images.index_select(0, which[places]), inverse(places)
             trivial_augment_(images, chosen, levels=levels, signs=signs)
         if self._padding or self.settings.recipe.augmentation.flip:
             crops = Crops(which, draws.offsets, draws.flips, self._padding)
