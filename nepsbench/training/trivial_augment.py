@@ -10,7 +10,7 @@ replaces pixels (``pixel_operations``) works on bytes, the rest on floats.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -30,6 +30,11 @@ OPERATIONS = (
     "autocontrast", "brightness", "color", "contrast", "sharpness",
 )  # fmt: skip
 
+_MOVES = slice(OPERATIONS.index(MOVES[0]), OPERATIONS.index(MOVES[-1]) + 1)
+
+#: Bytes of images that an operation works on at once: its floats stay near the processor.
+_TOGETHER = 3 << 17
+
 #: Weights of red, green and blue in grey (ITU-R 601-2), in 1/65536.
 _GREY = (19595, 38470, 7471)
 
@@ -44,32 +49,34 @@ def trivial_augment_(images: Tensor, chosen: Tensor, *, levels: Tensor, signs: T
         signs: -1 or 1, the direction of what moves pixels, likewise.
     """
     strength = (levels / (STRENGTHS - 1)).reshape(-1, 1, 1, 1)
-    ends = torch.bincount(chosen, minlength=len(OPERATIONS)).cumsum(0).tolist()
-    places = {
-        name: slice(begin, end)
-        for name, begin, end in zip(OPERATIONS, [0, *ends], ends, strict=False)
-        if begin < end
-    }
-    if now := places.get("equalize"):
-        equalize_(images[now])
-    if now := places.get("solarize"):
-        solarize_(images[now], strength[now])
-    if now := places.get("posterize"):
-        posterize_(images[now], strength[now])
-    if now := _together(places, MOVES):
-        which = chosen[now] - OPERATIONS.index(MOVES[0])
-        move_(images[now], which, steps=(levels * signs)[now])
-    if now := places.get("autocontrast"):
-        images[now] = whole(_stretched(images[now]))
-    for name, without in _WITHOUT.items():
-        if now := places.get(name):
-            images[now] = whole(_blended(images[now], 0.1 + 1.8 * strength[now], without))
+    for name, now in _parts(chosen, most=max(1, _TOGETHER // images[0].numel())):
+        part = images[now]
+        if name == "equalize":
+            equalize_(part)
+        elif name == "solarize":
+            solarize_(part, strength[now])
+        elif name == "posterize":
+            posterize_(part, strength[now])
+        elif name in MOVES:
+            which = chosen[now] - _MOVES.start
+            move_(part, which, steps=levels[now] * signs[now])
+        elif name == "autocontrast":
+            part.copy_(whole(_stretched(part)))
+        elif name in _WITHOUT:
+            part.copy_(whole(_blended(part, 0.1 + 1.8 * strength[now], _WITHOUT[name])))
 
 
-def _together(places: dict[str, slice], names: Sequence[str]) -> slice | None:
-    """Return the slice of the images with one of ``names``, which follow each other; if any."""
-    found = [places[name] for name in names if name in places]
-    return slice(found[0].start, found[-1].stop) if found else None
+def _parts(chosen: Tensor, *, most: int) -> Iterator[tuple[str, slice]]:
+    """Yield where there are images of an operation, of all that move pixels, or some of these."""
+    counts = torch.bincount(chosen, minlength=len(OPERATIONS)).tolist()
+    end = 0
+    for name, count in zip(OPERATIONS, counts, strict=True):
+        if name in MOVES[1:]:
+            continue
+        begin = end
+        end += sum(counts[_MOVES]) if name in MOVES else count
+        for first in range(begin, end, most):
+            yield name, slice(first, min(first + most, end))
 
 
 def _stretched(images: Tensor) -> Tensor:
