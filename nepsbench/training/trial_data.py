@@ -22,7 +22,7 @@ from nepsbench.training.ordering import inverse
 from nepsbench.training.placement import chosen_device, layout_of
 from nepsbench.training.randomness import generator
 from nepsbench.training.recipe import Recipe, Settings
-from nepsbench.training.trivial_augment import trivial_augment_
+from nepsbench.training.trivial_augment import trivial_augmented
 
 Batch = tuple[Tensor, Tensor]
 
@@ -130,10 +130,11 @@ class TrialData:
         """Return the inputs that ``draws`` name, augmented as they say."""
         images, which = split.inputs, draws.order
         if draws.operations is not None:
-            places = draws.operations[0].argsort(stable=True)
-            chosen, levels, signs = draws.operations[:, places]
-            images, which = images.index_select(0, which[places]), inverse(places)
-            trivial_augment_(images, chosen, levels=levels, signs=signs)
+            order = draws.operations[0].argsort(stable=True)
+            chosen, levels, signs = draws.operations.index_select(1, order)
+            which = which.index_select(0, order)
+            images = trivial_augmented(images, which, chosen, levels=levels, signs=signs)
+            which = inverse(order)
         if self._padding or self.settings.recipe.augmentation.flip:
             crops = Crops(which, draws.offsets, draws.flips, self._padding)
             return crop_and_flip(images, crops, resolution=self.settings.resolution)

@@ -39,18 +39,22 @@ _TOGETHER = 3 << 17
 _GREY = (19595, 38470, 7471)
 
 
-def trivial_augment_(images: Tensor, chosen: Tensor, *, levels: Tensor, signs: Tensor) -> None:
-    """Change each image by the operation with index ``chosen``, at its level and sign; in place.
+def trivial_augmented(
+    images: Tensor, which: Tensor, chosen: Tensor, *, levels: Tensor, signs: Tensor
+) -> Tensor:
+    """Return some of ``images``, each changed by an operation, at its level and sign.
 
     Args:
         images: uint8, shape (images, 1 or 3 channels, height, width).
-        chosen: Indices into ``OPERATIONS``, ascending, shape (images,).
+        which: Indices of images, shape (n,).
+        chosen: Of each, the index into ``OPERATIONS``, ascending, shape (n,).
         levels: 0 (weakest) to 30, likewise.
         signs: -1 or 1, the direction of what moves pixels, likewise.
     """
+    changed = images.new_empty((len(which), *images.shape[1:]))
     strength = (levels / (STRENGTHS - 1)).reshape(-1, 1, 1, 1)
     for name, now in _parts(chosen, most=max(1, _TOGETHER // images[0].numel())):
-        part = images[now]
+        part = torch.index_select(images, 0, which[now], out=changed[now])
         if name == "equalize":
             equalize_(part)
         elif name == "solarize":
@@ -58,12 +62,12 @@ def trivial_augment_(images: Tensor, chosen: Tensor, *, levels: Tensor, signs: T
         elif name == "posterize":
             posterize_(part, strength[now])
         elif name in MOVES:
-            which = chosen[now] - _MOVES.start
-            move_(part, which, steps=levels[now] * signs[now])
+            move_(part, chosen[now] - _MOVES.start, steps=levels[now] * signs[now])
         elif name == "autocontrast":
             part.copy_(whole(_stretched(part)))
         elif name in _WITHOUT:
             part.copy_(whole(_blended(part, 0.1 + 1.8 * strength[now], _WITHOUT[name])))
+    return changed
 
 
 def _parts(chosen: Tensor, *, most: int) -> Iterator[tuple[str, slice]]:

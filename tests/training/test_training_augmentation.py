@@ -13,7 +13,7 @@ from nepsbench.training.crops import Crops
 from nepsbench.training.draws import draw
 from nepsbench.training.recipe_terms import Masks
 from nepsbench.training.resizing import resized_crops
-from nepsbench.training.trivial_augment import OPERATIONS, trivial_augment_
+from nepsbench.training.trivial_augment import OPERATIONS, trivial_augmented
 
 AFFINE = Image.Transform.AFFINE
 PILLOW = {
@@ -48,10 +48,11 @@ def photographs(channels: int) -> torch.Tensor:
 
 def changed(images: torch.Tensor, name: str, level: int, sign: int = 1) -> torch.Tensor:
     """Return the images, each changed by the operation."""
-    result, chosen = images.clone(), torch.full((len(images),), OPERATIONS.index(name))
-    levels, signs = torch.full_like(chosen, level), torch.full_like(chosen, sign)
-    trivial_augment_(result, chosen, levels=levels, signs=signs)
-    return result
+    which = torch.arange(len(images))
+    chosen, levels, signs = (
+        torch.full_like(which, value) for value in (OPERATIONS.index(name), level, sign)
+    )
+    return trivial_augmented(images, which, chosen, levels=levels, signs=signs)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -71,10 +72,11 @@ def test_every_image_of_a_batch_is_changed_on_its_own():
     images = photographs(3).repeat(5, 1, 1, 1)[:14]
     chosen, signs = torch.arange(14), 1 - 2 * (torch.arange(14) % 2)
     levels = 2 * torch.arange(14)
-    together = images.clone()
-    trivial_augment_(together, chosen, levels=levels, signs=signs)
+    which = torch.arange(14).flip(0)
+    together = trivial_augmented(images, which, chosen, levels=levels, signs=signs)
     for k, name in enumerate(OPERATIONS):
-        alone = changed(images[k : k + 1], name, int(levels[k]), int(signs[k]))
+        image = images[which[k]].unsqueeze(0)
+        alone = changed(image, name, int(levels[k]), int(signs[k]))
         assert torch.equal(alone[0], together[k]), name
 
 
@@ -83,8 +85,9 @@ def test_trivial_augment_takes_images_of_any_size(size):
     images = torch.randint(256, (200, 1, size, size), dtype=torch.uint8)
     chosen = torch.arange(200) * len(OPERATIONS) // 200
     levels = torch.arange(200) % 31
-    trivial_augment_(images, chosen, levels=levels, signs=torch.ones_like(levels))
-    assert images.unique().numel() > 100
+    which, signs = torch.arange(200), torch.ones_like(levels)
+    result = trivial_augmented(images, which, chosen, levels=levels, signs=signs)
+    assert result.unique().numel() > 100
 
 
 def test_an_image_is_padded_cropped_and_then_mirrored():
