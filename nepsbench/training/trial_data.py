@@ -30,7 +30,7 @@ Batch = tuple[Tensor, Tensor]
 _SLICE = 4096
 #: So many bytes of images are augmented together, if they are several batches: each step of it has
 #: a price of its own.
-_AUGMENTED_TOGETHER = 1 << 24
+_AUGMENTED_TOGETHER = 1 << 25
 
 
 @dataclass(frozen=True)
