@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from functools import cache
 from typing import Any
 
 _OF_PROCESS = ExitStack()
+atexit.register(_OF_PROCESS.close)  # while torch is still there
 
 
 @cache
