@@ -144,8 +144,8 @@ def _train(
     report: Callable[[float], None],
 ) -> Trained:
     """Train one; what ends only this one becomes its status, as in a worker."""
+    from nepsbench.training.divergence import DivergedError
     from nepsbench.training.live import LiveTrial
-    from nepsbench.training.loop import DivergedError
     from nepsbench.training.trial import outcome_of_error
 
     trial = LiveTrial(terms, order.configuration, seed=order.seed, folder=checkpoints)

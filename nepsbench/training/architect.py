@@ -23,6 +23,7 @@ from nepsbench.spaces.networks.searching import (
     Loss,
     Searching,
 )
+from nepsbench.training.divergence import refuse_divergence
 from nepsbench.training.exponentiated import ExponentiatedGradient
 from nepsbench.training.objective import loss_function
 from nepsbench.training.randomness import derived_seed, generator
@@ -60,6 +61,7 @@ class Architect:
             loss=loss_function(data.task),
             valid=_validation(data, seed, epoch),
             random=generator(seed, "architecture", epoch),
+            epoch=epoch,
             begin=(epoch - 1) / settings.recipe.horizon,
             share=1 / settings.recipe.horizon,
         )
@@ -87,6 +89,7 @@ class Lessons:
         loss: Of outputs and targets.
         valid: Batches, for ever.
         random: For draws.
+        epoch: Which it is.
         begin: The part of the search that was over when the epoch began.
         share: What an epoch adds to it.
     """
@@ -96,6 +99,7 @@ class Lessons:
     loss: Loss
     valid: Iterator[Batch]
     random: torch.Generator
+    epoch: int
     begin: float
     share: float
 
@@ -105,6 +109,9 @@ class Lessons:
         Args:
             train: The batch that the weights will be moved by.
             done: The part of the epoch that is over, 0 to 1.
+
+        Raises:
+            DivergedError: If the architecture is not finite any more.
         """
         network, optimizer = self.architect.network, self.architect.optimizer
         progress = self.begin + done * self.share
@@ -113,6 +120,8 @@ class Lessons:
             network.learn(Lesson(self.optimizer, self.loss, train, valid, progress, self.random))
             optimizer.step()
             optimizer.zero_grad()
+            learnt = (("the architecture's numbers", each) for each in network.architecture())
+            refuse_divergence(learnt, epoch=self.epoch)
         network.draw(progress, self.random)
 
 

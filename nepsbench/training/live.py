@@ -20,10 +20,10 @@ from nepsbench.spaces.networks import count_flops, count_params
 from nepsbench.spaces.networks.searching import FoundArchitecture
 from nepsbench.training.arithmetic import exact_arithmetic
 from nepsbench.training.checkpoint import identity_of, save_checkpoint
+from nepsbench.training.divergence import DivergedError
 from nepsbench.training.fit import fitting_recipe
 from nepsbench.training.live_folder import LiveFolder, Memory
 from nepsbench.training.loop import (
-    DivergedError,
     Metrics,
     TrainingState,
     initial_state,

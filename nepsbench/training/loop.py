@@ -20,11 +20,11 @@ import torch
 from torch import Tensor, nn
 
 from nepsbench.datasets.opening import SplitTensors
-from nepsbench.errors import NepsbenchError
 from nepsbench.spaces import Configuration
 from nepsbench.spaces.networks import Problem, build_network
 from nepsbench.spaces.networks.fitted import Fitted
 from nepsbench.training.architect import Architect, new_architect
+from nepsbench.training.divergence import DivergedError, refuse_divergence
 from nepsbench.training.initialisation import make_ready
 from nepsbench.training.objective import LossFunction, Meter, loss_function, new_meter
 from nepsbench.training.optimizers import new_optimizer
@@ -35,10 +35,6 @@ from nepsbench.training.trial_data import Batch, TrialData
 from nepsbench.training.usage import UsageMeter
 
 Metrics = dict[str, float]
-
-
-class DivergedError(NepsbenchError):
-    """A training loss or a weight became infinite or no number."""
 
 
 class Interrupted(Exception):  # noqa: N818 - no error: somebody asked for it
@@ -109,7 +105,7 @@ def train_epochs(
         stopped: Asked before each batch.
 
     Raises:
-        DivergedError: If a training loss or a weight is not finite.
+        DivergedError: If a training loss, a weight or an architecture is not finite.
         SpecError: If ``until`` is beyond the recipe's horizon.
         Interrupted: If ``stopped`` said yes. After either, ``state`` is of no more use.
     """
@@ -130,7 +126,10 @@ def train_epochs(
         test = data.evaluation_batches(data.test)
         metrics |= _evaluate("test", state.network, data, data.test, test, stopped)
         if "valid_loss" not in metrics or "test_loss" not in metrics:
-            _refuse_divergence(state.network, epoch)
+            weights = state.network.named_parameters()
+            refuse_divergence(
+                ((f"the weights {name}", each) for name, each in weights), epoch=epoch
+            )
         state.epoch = epoch
         state.counted, state.runtime = _lap(state.counted, state.runtime)
         forward = metrics["valid_forward_duration"] + metrics["test_forward_duration"]
@@ -265,9 +264,3 @@ def _lap(mark: float, total: float) -> tuple[float, float]:
     """Return now, and ``total`` plus the seconds since ``mark``."""
     now = perf_counter()
     return now, total + now - mark
-
-
-def _refuse_divergence(network: nn.Module, epoch: int) -> None:
-    for name, weights in network.named_parameters():
-        if not weights.isfinite().all():
-            raise DivergedError(f"epoch {epoch}: the weights {name} are not finite after it")

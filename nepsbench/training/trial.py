@@ -30,11 +30,11 @@ from nepsbench.training.checkpoint import (
     read_checkpoint,
     save_checkpoint,
 )
+from nepsbench.training.divergence import DivergedError
 from nepsbench.training.interruption import Interruption
 from nepsbench.training.job import JobSpec, TrialSpec
 from nepsbench.training.keeping import Keeper, Kept
 from nepsbench.training.loop import (
-    DivergedError,
     Interrupted,
     Metrics,
     TrainingState,

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import itertools
 import os
 import signal
+import subprocess
+import sys
+import tempfile
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,24 +23,19 @@ from training_jobs import Trial
 
 from nepsbench.datasets.examples import Examples, Splits
 from nepsbench.datasets.preparation import _store
+from nepsbench.datasets.record import DatasetRecord
 from nepsbench.datasets.task import Task, classification
 from nepsbench.errors import SpecError
 from nepsbench.spaces import get_space, nasbench101, nasbench201, nashpobench2, space_names
 from nepsbench.spaces.oneshot import CELL_METHODS
-from nepsbench.spaces.problem import Problem, check_problem
-from nepsbench.training.fit import fitting_recipe
 from nepsbench.training.interruption import Interruption
+from nepsbench.training.readiness import check_ready
 from nepsbench.training.recipe import get_recipe, recipe_names
 from nepsbench.training.worker import run_worker
 
 EPOCHS = 3
-_PROBLEMS = {
-    "few": Problem((1, 8, 8), 3),
-    "ecg": Problem((2, 24), 3),
-    "darcy_flow": Problem((3, 6, 6), 1, dense=True),
-    "ninapro_db5": Problem((1, 8, 8), 3),
-    "deepsea": Problem((4, 168), 5),
-}
+#: Examples of each dataset: for training, and for validation as for test.
+TRAINED, EVALUATED = 40, 12
 _CLASSES = ("a", "b", "c")
 
 #: A configuration of each space that trains fast and uses what the space has.
@@ -117,6 +118,13 @@ class Pair:
         """Epochs to train; the recipe may have fewer than asked for here."""
         return min(EPOCHS, get_recipe(self.recipe).horizon)
 
+    @property
+    def batches(self) -> int:
+        """Batches of an epoch of the first trial, training and both evaluations."""
+        configuration = self.trials[0]["configuration"]
+        size = get_recipe(self.recipe).settings(configuration, self.dataset).batch_size
+        return sum(-(-count // size) for count in (TRAINED, EVALUATED, EVALUATED))
+
     def job(self) -> dict[str, Any]:
         """Return what ``job.json`` says of it."""
         return {
@@ -129,33 +137,23 @@ class Pair:
 
 
 def all_pairs() -> list[Pair]:
-    """Return every space with every recipe that fits it."""
+    """Return every space with every recipe that the platform takes for it, on a few examples."""
+    with tempfile.TemporaryDirectory() as folder:
+        records = store_few(Path(folder))
     pairs = []
-    for space in space_names():
-        for recipe in recipe_names():
-            dataset = "ninapro_db5" if get_recipe(recipe).only_datasets else _taken_by(space)
-            try:
-                fitting_recipe(recipe, get_space(space), dataset)
-                check_problem(space, _PROBLEMS[dataset])
-            except SpecError:
-                continue
-            pairs.append(Pair(space, recipe, dataset))
+    for space, recipe in itertools.product(space_names(), recipe_names()):
+        for record in records:
+            with contextlib.suppress(SpecError):
+                check_ready(get_space(space), recipe, record)
+                pairs.append(Pair(space, recipe, record.name))
+                break
     return pairs
 
 
-def _taken_by(space: str) -> str:
-    """Return the first dataset that networks of a space can be built for."""
-    for dataset, problem in _PROBLEMS.items():
-        with contextlib.suppress(SpecError):
-            check_problem(space, problem)
-            return dataset
-    raise AssertionError(space)
+def store_few(root: Path) -> list[DatasetRecord]:
+    """Prepare a few small random images, maps and sequences; return their records.
 
-
-def store_few(root: Path) -> None:
-    """Prepare a few small random images, maps and sequences.
-
-    40 are for training, 12 for validation and for test. Names of real datasets are those that a
+    Names of real datasets are those that a
     recipe has other values for.
     """
     random = np.random.default_rng(3)
@@ -186,17 +184,24 @@ def store_few(root: Path) -> None:
         labels = (random.random((count, 5)) < 0.3).astype(np.float32)
         return Examples(floats(count, 4, 168), labels)
 
-    for name, kind, task in (
-        ("few", some, classes),
-        ("deepsea", long_sequences, Task("binary_cross_entropy", "auroc_error", outputs=5)),
-        ("ninapro_db5", some, classes),
-        ("ecg", sequences, classes),
-        ("cosmic", skies, Task("masked_binary_cross_entropy", "auroc_error", 1, dense=True)),
-        ("fsd50k", sounds, Task("binary_cross_entropy", "map_error", outputs=5)),
-        ("darcy_flow", maps, Task("relative_l2", "rel_l2", outputs=1, dense=True)),
-    ):
-        values = "pixels" if kind is some else "numbers"
-        _store(name, root, Splits(kind(40), kind(12), kind(12), task, kind=values))
+    hits = Task("masked_binary_cross_entropy", "auroc_error", 1, dense=True)
+    sizes = TRAINED, EVALUATED, EVALUATED
+    return [
+        _store(
+            name,
+            root,
+            Splits(*map(kind, sizes), task, kind="pixels" if kind is some else "numbers"),
+        )
+        for name, kind, task in (
+            ("few", some, classes),
+            ("ecg", sequences, classes),
+            ("darcy_flow", maps, Task("relative_l2", "rel_l2", outputs=1, dense=True)),
+            ("deepsea", long_sequences, Task("binary_cross_entropy", "auroc_error", outputs=5)),
+            ("ninapro_db5", some, classes),
+            ("cosmic", skies, hits),
+            ("fsd50k", sounds, Task("binary_cross_entropy", "map_error", outputs=5)),
+        )
+    ]
 
 
 class KillsItself(Interruption):
@@ -245,3 +250,50 @@ def train(job: Path, *, worker: int = 0, kill_at: int = 0, cores: int | None = N
         run_worker(job, worker, KillsItself(kill_at) if kill_at else None)
 
     return in_a_process(work)
+
+
+@cache
+def _command_runner() -> subprocess.Popen[str]:
+    """Return a process, whose environment asks for two threads, that runs each job it reads of."""
+    threads = {"OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2", "NEPSBENCH_WORKER": "0"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", _RUN_COMMANDS],
+        env=os.environ | threads,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    atexit.register(process.communicate)  # there is no job more: it ends
+    return process
+
+
+#: What is imported once takes seconds; a job has a process of its own all the same.
+_RUN_COMMANDS = """
+import os, sys
+import nepsbench.training.worker
+from nepsbench.cli import main
+
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        os.dup2(2, 1)
+        status = 1
+        try:
+            sys.argv[1:] = ["worker", "run", "--job", line.strip()]
+            main()
+            status = 0
+        except SystemExit as left:
+            status = left.code or 0
+        finally:
+            os._exit(status)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+def run_command_with_many_threads(job: Path) -> int:
+    """Do ``nepsbench worker run`` where the environment asks for threads; return its status."""
+    process = _command_runner()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    print(job, file=process.stdin, flush=True)
+    return int(process.stdout.readline())

@@ -9,8 +9,8 @@ from training_jobs import facts, trial
 from nepsbench.errors import CorruptedFileError, StorageError
 from nepsbench.journal import JournalWriter
 from nepsbench.schema import METRICS_BY_NAME
+from nepsbench.training.divergence import DivergedError
 from nepsbench.training.live import LiveTrial, open_terms
-from nepsbench.training.loop import DivergedError
 from nepsbench.training.recipe import Settings
 from nepsbench.training.worker import run_worker
 

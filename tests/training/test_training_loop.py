@@ -14,7 +14,8 @@ from nepsbench.datasets.opening import SplitTensors, open_dataset
 from nepsbench.errors import SpecError
 from nepsbench.spaces import get_space
 from nepsbench.spaces.networks import Problem
-from nepsbench.training.loop import DivergedError, initial_state, train_epochs
+from nepsbench.training.divergence import DivergedError
+from nepsbench.training.loop import initial_state, train_epochs
 from nepsbench.training.recipe import Settings, get_recipe
 from nepsbench.training.trial_data import prepare_trial_data
 
@@ -54,7 +55,7 @@ def test_divergence_ends_the_epoch_at_the_next_batch(state, data):
 @pytest.mark.usefixtures("_infinite_rate")
 def test_weights_that_the_last_batch_made_infinite_are_divergence(state, data):
     one_batch = SplitTensors(data.train.inputs[:256], data.train.targets[:256])
-    with pytest.raises(DivergedError, match=r"epoch 1: the weights .* are not finite after it"):
+    with pytest.raises(DivergedError, match=r"epoch 1: the weights .* are not finite any more"):
         next(train(state, replace(data, train=one_batch)))
 
 

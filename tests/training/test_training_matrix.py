@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from exactness import Pair, all_pairs, store_few, train
-from training_jobs import facts, left
+from exactness import Pair, all_pairs, run_command_with_many_threads, store_few, train
+from training_jobs import ends, facts
 
 from nepsbench.schema import METRICS_BY_NAME
 from nepsbench.training.recipe import recipe_names
@@ -57,6 +55,8 @@ FEW = [
     Pair("oneshot_amber", "oneshot_amber-4", "ecg"),
 ]
 JobMaker = Callable[..., Path]
+#: Metrics by epoch, and how each trial ended.
+Outcome = tuple[dict[tuple[int, int, int], dict[str, float]], dict[tuple[int, int], Any]]
 
 
 @pytest.fixture(scope="module")
@@ -78,32 +78,54 @@ def job_of(make_job: JobMaker, few_datasets: Path) -> JobMaker:
     return make
 
 
-def undisturbed(pair: Pair, job_of: JobMaker):
+@pytest.fixture(scope="module")
+def outcome_of() -> Callable[[Pair, JobMaker], Outcome]:
+    """Return a function that trains a pair undisturbed, once, and returns what comes out."""
+    known: dict[Pair, Outcome] = {}
+
+    def train_once(pair: Pair, job_of: JobMaker) -> Outcome:
+        if pair not in known:
+            known[pair] = undisturbed(pair, job_of)
+        return known[pair]
+
+    return train_once
+
+
+def undisturbed(pair: Pair, job_of: JobMaker) -> Outcome:
     job = job_of(pair, "undisturbed", pair.trials, campaign="undisturbed")
     run_worker(job, 0)  # here, so that what is forked from here has all that is imported
-    found = facts(job)
-    assert len(found) == pair.epochs * len(pair.trials)
-    assert all(METRICS_BY_NAME[name].reproducible for row in found.values() for name in row)
-    assert {row["train_loss"] for row in found.values()}
-    return found
+    epochs, statuses = facts(job), ends(job)
+    assert len(statuses) == len(pair.trials)
+    for (_, number), (status, reason) in statuses.items():
+        done = sum(number == model_idx for _, model_idx, _ in epochs)
+        # A published rate can be too high for so few examples: then that is the outcome.
+        assert (status == "complete" and done == pair.epochs) or status == "diverged", reason
+    assert all(METRICS_BY_NAME[name].reproducible for row in epochs.values() for name in row)
+    assert all("train_loss" in row for row in epochs.values())
+    return epochs, statuses
+
+
+def of_jobs(*jobs: Path) -> Outcome:
+    return facts(*jobs), ends(*jobs)
 
 
 @pytest.mark.parametrize("pair", FEW, ids=str)
-def test_all_disturbances_together_change_no_bit(pair, job_of):
-    expected = undisturbed(pair, job_of)
+def test_all_disturbances_together_change_no_bit(pair, job_of, outcome_of):
+    expected = outcome_of(pair, job_of)
     pilot = job_of(pair, "pilot", [], list(reversed(pair.trials)), target_epochs=1)
     assert train(pilot, worker=1, cores=1) == 0
     wave = job_of(pair, "wave", pair.trials)
     if pair.epochs > 1:
         assert train(wave, kill_at=2) == -signal.SIGKILL
     assert train(wave) == 0
-    assert facts(pilot, wave) == expected
-    assert {record["status"] for record in left(wave).values()} == {"complete"}
+    assert of_jobs(pilot, wave) == expected
+    assert {status for status, _ in ends(wave).values()} == {"complete"}
 
 
 def killed(pair: Pair, job_of: JobMaker) -> list[Path]:
+    """Kill the worker in two epochs: a trial that kills it twice in one is given up."""
     job = job_of(pair, "killed", pair.trials)
-    for batch in (3, 8):
+    for batch in (3, pair.batches + 2):
         assert train(job, kill_at=batch) in (0, -signal.SIGKILL)
     assert train(job) == 0
     return [job]
@@ -139,9 +161,7 @@ def on_one_core(pair: Pair, job_of: JobMaker) -> list[Path]:
 def with_many_threads(pair: Pair, job_of: JobMaker) -> list[Path]:
     """Run a worker as a job does, where the environment asks for other threads."""
     job = job_of(pair, "threads", pair.trials)
-    environment = {**os.environ, "OMP_NUM_THREADS": "2", "MKL_NUM_THREADS": "2"}
-    command = [sys.executable, "-m", "nepsbench", "worker", "run", "--job", str(job)]
-    subprocess.run(command, env={**environment, "NEPSBENCH_WORKER": "0"}, check=True)
+    assert run_command_with_many_threads(job) == 0
     return [job]
 
 
@@ -151,9 +171,9 @@ DISTURBANCES = (killed, spread, reordered, in_waves, on_one_core, with_many_thre
 @pytest.mark.slow
 @pytest.mark.parametrize("disturbed", DISTURBANCES)
 @pytest.mark.parametrize("pair", [*PAIRS, *(p for p in FEW if p not in PAIRS)], ids=str)
-def test_no_disturbance_changes_a_bit(pair, disturbed, job_of):
-    expected = undisturbed(pair, job_of)
-    assert facts(*disturbed(pair, job_of)) == expected
+def test_no_disturbance_changes_a_bit(pair, disturbed, job_of, outcome_of):
+    expected = outcome_of(pair, job_of)
+    assert of_jobs(*disturbed(pair, job_of)) == expected
 
 
 def test_few_are_of_all_and_every_recipe_and_space_is_among_all():

@@ -49,3 +49,17 @@ def facts(*jobs: Path) -> dict[tuple[int, int, int], dict[str, float]]:
                         if METRICS_BY_NAME[name].reproducible
                     }
     return table
+
+
+def ends(*jobs: Path) -> dict[tuple[int, int], tuple[str, str | None]]:
+    """Return the last status of each (taskid, model_idx) and its reason, from all workers of jobs.
+
+    Of several jobs the last one that says something of a trial counts.
+    """
+    found = {}
+    for job in jobs:
+        for path in sorted((job / "results").glob("*.journal")):
+            for r in read_journal(path):
+                if r["kind"] == "trial":
+                    found[r["taskid"], r["model_idx"]] = r["status"], r["reason"]
+    return found

@@ -20,6 +20,7 @@ from nepsbench.spaces.networks.skeleton import cell_network
 from nepsbench.spaces.oneshot import CELL_METHODS
 from nepsbench.spaces.problem import Problem
 from nepsbench.training.architect import Architect
+from nepsbench.training.divergence import DivergedError
 from nepsbench.training.exponentiated import ExponentiatedGradient
 from nepsbench.training.loop import TrainingState, initial_state, train_epochs
 from nepsbench.training.recipe import Settings, get_recipe
@@ -263,6 +264,14 @@ def test_the_architecture_rests_while_the_weights_warm_up(data: TrialData) -> No
     assert torch.equal(learnt, before)
     next(epochs)
     assert not torch.equal(learnt, before)
+
+
+@pytest.mark.parametrize("method", [name for name in CELL_METHODS if name != "random_sharing"])
+def test_a_search_whose_architecture_is_not_finite_diverged(method: str, data: TrialData) -> None:
+    settings = settings_of(float("inf"))
+    state = state_of(method, settings)
+    with pytest.raises(DivergedError, match="epoch 1: the architecture's numbers are not finite"):
+        next(train_epochs(state, data, settings=settings, seed=2, until=1))
 
 
 def test_what_is_found_is_what_the_logits_prefer(data: TrialData) -> None:
