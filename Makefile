@@ -50,8 +50,8 @@ cover: $(STAMP)  ## Measure how much of nepsbench the tests of single parts run
 	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/integration --ignore=tests/faults \
 	--cov=nepsbench --cov-report=term:skip-covered $(ARGS)
 
-test-slow: $(STAMP)  ## Count and hash whole search spaces, a quarter of an hour
-	$(BIN)/python -m pytest -m slow $(ARGS)
+test-slow: $(STAMP)  ## Count and hash whole spaces; disturb every space by every recipe; an hour and a half
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow $(ARGS)
 
 test-faults: $(STAMP)  ## Break SLURM, SSH and Airflow for real, 45 minutes, into docs/reliability.md (root)
 	NEPSBENCH_REQUIRE_SLURM=1 NEPSBENCH_RELIABILITY=docs/reliability.md \
