@@ -99,7 +99,7 @@ def test_fault_08_a_restarted_controller_has_the_same_jobs(
     desk.site.kill("slurmctld", number)
     desk.site.start("slurmctld")
     desk.site.wait_for_controller()
-    assert desk.site.queue("%i %j %k") == names
+    assert desk.site.queue("%i %j %k") == names, desk.site.call("scontrol", "show", "jobs")
     for name in names:
         _, job_name, comment = name.split()
         assert job_name == comment
