@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from nepsbench.training.crops import Crops, overlap
-from nepsbench.training.ordering import inverse
 from nepsbench.training.resizing import resized, resized_crops
 
 
@@ -26,8 +25,8 @@ def crop_and_flip(images: Tensor, crops: Crops, *, resolution: float) -> Tensor:
     """
     if resolution != 1.0:
         return resized_crops(images, crops, _scaled(images, resolution))
-    order, groups = crops.grouped()
-    ordered = images.index_select(0, crops.which.index_select(0, order))
+    which, groups, back = crops.grouped()
+    ordered = images.index_select(0, which)
     if crops.padding:
         height, width = images.shape[2:]
         whole, ordered = ordered, torch.zeros_like(ordered)
@@ -36,10 +35,10 @@ def crop_and_flip(images: Tensor, crops: Crops, *, resolution: float) -> Tensor:
             new_columns, old_columns = overlap(group.column - crops.padding, width)
             crop = whole[group.places, :, old_rows, old_columns]
             ordered[group.places, :, new_rows, new_columns] = crop
-    first = next((group.places.start for group in groups if group.is_mirrored), len(order))
+    first = next((group.places.start for group in groups if group.is_mirrored), len(which))
     mirrored = ordered[first:]
     mirrored.copy_(mirrored.flip(3))
-    return ordered.index_select(0, inverse(order))
+    return ordered.index_select(0, back)
 
 
 def at_resolution(images: Tensor, resolution: float) -> Tensor:

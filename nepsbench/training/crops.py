@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from nepsbench.training.ordering import inverse
+
 
 @dataclass(frozen=True)
 class Group:
@@ -34,10 +36,11 @@ class Crops:
     flips: Tensor
     padding: int
 
-    def grouped(self) -> tuple[Tensor, list[Group]]:
-        """Return the order in which crops that are made alike lie together, and each such group.
+    def grouped(self) -> tuple[Tensor, list[Group], Tensor]:
+        """Return ``which`` with crops that are made alike together, these groups, and the way back.
 
-        Those that are mirrored come last.
+        Those that are mirrored come last. What is made in that order is, by the indices of the way
+        back, in the order of the crops.
         """
         side = 2 * self.padding + 1
         kinds = (self.flips * side + self.offsets[0]) * side + self.offsets[1]
@@ -47,7 +50,8 @@ class Crops:
             for number, (begin, end) in enumerate(zip([0, *ends], ends, strict=False))
             if begin < end
         ]
-        return kinds.argsort(stable=True), groups
+        order = kinds.argsort(stable=True)
+        return self.which.index_select(0, order), groups, inverse(order)
 
 
 def overlap(shift: int, size: int) -> tuple[slice, slice]:

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from nepsbench.training.crops import Crops, overlap
-from nepsbench.training.ordering import inverse
 
 #: What torch's weights are held in: 15 bits, without the sign.
 _LARGEST_WEIGHT = 1 << 15
@@ -56,16 +55,15 @@ def resized_crops(images: Tensor, crops: Crops, size: tuple[int, int]) -> Tensor
     """
     down, across = _weights_of_crops(images, size, padding=crops.padding)
     mirrored = across.flip(1)
-    order, groups = crops.grouped()
-    which = crops.which.index_select(0, order)
-    small = images.new_empty((len(order), *size, images.shape[1]), dtype=torch.float32)
+    which, groups, back = crops.grouped()
+    small = images.new_empty((len(which), *size, images.shape[1]), dtype=torch.float32)
     for group in groups:
         columns = mirrored if group.is_mirrored else across
         weights = {"down": down[group.row], "across": columns[group.column]}
         parts = which[group.places], small[group.places]
         for now, new in _pieces(*parts, pixels=images[0].numel()):
             _resize(images.index_select(0, now), new, **weights)
-    return small.index_select(0, inverse(order)).permute(0, 3, 1, 2)
+    return small.index_select(0, back).permute(0, 3, 1, 2)
 
 
 def _weights_of_crops(

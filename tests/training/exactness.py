@@ -153,8 +153,7 @@ def all_pairs() -> list[Pair]:
 def store_few(root: Path) -> list[DatasetRecord]:
     """Prepare a few small random images, maps and sequences; return their records.
 
-    Names of real datasets are those that a
-    recipe has other values for.
+    Names of real datasets are those that a recipe has other values for.
     """
     random = np.random.default_rng(3)
     classes = classification(_CLASSES)

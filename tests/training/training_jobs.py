@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,17 +39,14 @@ def left(job: Path, worker: int = 0) -> dict[int, dict[str, Any]]:
 
 def facts(*jobs: Path) -> dict[tuple[int, int, int], dict[str, float]]:
     """Return the reproducible metrics by (taskid, model_idx, epoch), from all workers of jobs."""
-    table = {}
-    for job in jobs:
-        for path in sorted((job / "results").glob("*.journal")):
-            for r in read_journal(path):
-                if r["kind"] == "epoch":
-                    table[r["taskid"], r["model_idx"], r["epoch"]] = {
-                        name: value
-                        for name, value in r["metrics"].items()
-                        if METRICS_BY_NAME[name].reproducible
-                    }
-    return table
+    return {
+        (r["taskid"], r["model_idx"], r["epoch"]): {
+            name: value
+            for name, value in r["metrics"].items()
+            if METRICS_BY_NAME[name].reproducible
+        }
+        for r in _of_all_workers(jobs, "epoch")
+    }
 
 
 def ends(*jobs: Path) -> dict[tuple[int, int], tuple[str, str | None]]:
@@ -56,10 +54,14 @@ def ends(*jobs: Path) -> dict[tuple[int, int], tuple[str, str | None]]:
 
     Of several jobs the last one that says something of a trial counts.
     """
-    found = {}
+    return {
+        (r["taskid"], r["model_idx"]): (r["status"], r["reason"])
+        for r in _of_all_workers(jobs, "trial")
+    }
+
+
+def _of_all_workers(jobs: Iterable[Path], kind: str) -> Iterator[dict[str, Any]]:
+    """Yield the records of a kind, job by job and worker by worker."""
     for job in jobs:
         for path in sorted((job / "results").glob("*.journal")):
-            for r in read_journal(path):
-                if r["kind"] == "trial":
-                    found[r["taskid"], r["model_idx"]] = r["status"], r["reason"]
-    return found
+            yield from (r for r in read_journal(path) if r["kind"] == kind)

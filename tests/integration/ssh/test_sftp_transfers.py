@@ -20,7 +20,7 @@ from nepsbench.cluster.login import log_in
 from nepsbench.cluster.ssh import SSHTransport
 from nepsbench.errors import ClusterError, UnreachableError
 from tests.integration.cutting_proxy import CuttingProxy, cutting_proxy
-from tests.integration.own_sshd import Sshd, running_sshd
+from tests.integration.own_sshd import Sshd
 
 pytestmark = [
     pytest.mark.slurm,
@@ -63,12 +63,6 @@ class CountingTransport(SSHTransport):
 
 
 Open = Callable[..., CountingTransport]
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    with running_sshd(tmp_path_factory.mktemp("site") / "s") as server:
-        yield server
 
 
 @pytest.fixture
